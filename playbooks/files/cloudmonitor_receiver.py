@@ -1,0 +1,230 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Cloud Monitor endpoint on loopback, to test playbooks without an account.
+
+It verifies every request for custom events as the service documents it (headers, digest, date,
+signature, security token, JSON, limits), answers like the service, and can be told to misbehave. It
+needs Python 3.8+ and nothing else, and shares no code with the client, so each checks the other.
+
+On the command line:
+
+    export RECEIVER_ACCESS_KEY_ID=demo RECEIVER_ACCESS_KEY_SECRET=secret
+    python cloudmonitor_receiver.py --events events.jsonl --fault throttle --fault 'status=503*2'
+
+In a test, with this folder on the module path:
+
+    from cloudmonitor_receiver import Credential, Receiver
+
+    with Receiver([Credential("demo", "secret")], faults=["reset", "ok*2", "hang"]) as receiver:
+        ...  # report to receiver.url
+        receiver.wait_for(3, deadline=10)
+        assert receiver.events[0]["name"] == "deployment-start"
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import select
+import signal
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Mapping, Optional, Sequence
+
+from _receiver_faults import FaultError, fault_help, parse_fault
+from _receiver_server import Receiver, loopback_address
+from _receiver_types import Credential
+
+__all__ = ["Credential", "FaultError", "Receiver", "main"]
+
+_ENVIRONMENT = """\
+environment:
+  RECEIVER_ACCESS_KEY_ID       the access key that is accepted (required)
+  RECEIVER_ACCESS_KEY_SECRET   its secret (required)
+  RECEIVER_SECURITY_TOKEN      its token, when it is a temporary (STS) key
+
+faults, as NAME[=ARG][*COUNT]:
+  The faults are a queue: each request takes the next one; COUNT ("inf": for ever) says for
+  how many requests in a row it holds. When the queue is empty, requests are treated well.
+  Events are accepted, and recorded, only where it says "accept", before the answer is sent;
+  after truncate and accept-then-close the client cannot know that they were.
+
+%s
+
+control:
+  GET /control/state shows the counts and the faults that are left; POST /control/faults with
+  a JSON list of specifications replaces them. Neither takes a fault or counts as a request.
+"""
+
+_POLL_SECONDS = 0.2
+
+
+def main(argv: Optional[Sequence[str]] = None, environ: Mapping[str, str] = os.environ) -> int:
+    """Run a receiver until a signal, the end of its life or of its parent process.
+
+    :param argv: the arguments, by default those of the process.
+    :param environ: the environment that the access key comes from.
+    :returns: 0, the exit status.
+    :raises SystemExit: 2 when an argument is wrong or the port is taken, with the reason on stderr.
+    """
+    parent = os.getppid()
+    parser = _parser()
+    args = parser.parse_args(argv)
+    stop_signals = _StopSignals()
+    try:
+        receiver = Receiver(
+            [_credential(parser, environ)],
+            faults=args.fault,
+            rate=args.rate,
+            host=args.host,
+            port=args.port,
+            date_window=args.date_window,
+            clock_offset=args.clock_offset,
+            events_file=args.events,
+            requests_file=args.requests,
+            tls_cert=args.tls_cert,
+            tls_key=args.tls_key,
+        ).start()
+    except (OSError, OverflowError) as error:
+        parser.error(str(error))
+    try:
+        if args.port_file:
+            _write_port(args.port_file, receiver.port)
+        print("listening on " + receiver.url, flush=True)
+        stop_signals.wait(args.lifetime, parent if args.exit_with_parent else None)
+    finally:
+        receiver.stop()
+        if args.port_file:
+            with suppress(FileNotFoundError):
+                Path(args.port_file).unlink()
+    return 0
+
+
+class _StopSignals:
+    """SIGTERM and SIGINT as something to wait for together with the other reasons to stop."""
+
+    def __init__(self) -> None:
+        self._wakeup, writer = os.pipe()
+        os.set_blocking(writer, False)
+        self._came = False
+        signal.set_wakeup_fd(writer)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note)
+
+    def _note(self, _number: int, _frame: Optional[FrameType]) -> None:
+        self._came = True
+
+    def wait(self, seconds: float, parent: Optional[int]) -> None:
+        """Return at a signal, after ``seconds``, or when ``parent`` is not the parent any more."""
+        end = time.monotonic() + seconds
+        while not self._came and time.monotonic() < end:
+            if parent is not None and os.getppid() != parent:
+                return
+            left = max(0.0, end - time.monotonic())
+            select.select([self._wakeup], [], [], min(_POLL_SECONDS, left))
+
+
+def _write_port(path: str, port: int) -> None:
+    """Write the port so that a reader finds either no file or all of it."""
+    target = Path(path)
+    fd, name = tempfile.mkstemp(dir=target.parent, prefix=".port-")
+    with os.fdopen(fd, "w", encoding="ascii") as stream:
+        stream.write("%d\n" % port)
+    Path(name).replace(target)
+
+
+def _credential(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> Credential:
+    names = ("RECEIVER_ACCESS_KEY_ID", "RECEIVER_ACCESS_KEY_SECRET")
+    missing = [name for name in names if not environ.get(name)]
+    if missing:
+        parser.error("set %s in the environment" % " and ".join(missing))
+    token = environ.get("RECEIVER_SECURITY_TOKEN") or None
+    return Credential(environ[names[0]], environ[names[1]], token)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="A Cloud Monitor endpoint on loopback that verifies requests, or misbehaves.",
+        epilog=_ENVIRONMENT % fault_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--host", type=_host, default="127.0.0.1", help="loopback address (default: %(default)s)")
+    add("--port", type=int, default=0, help="0, the default, takes any free port")
+    add("--port-file", metavar="FILE", help="the port is in it once the receiver listens")
+    add("--events", metavar="FILE", help="append accepted events, one a line, as JSON")
+    add("--requests", metavar="FILE", help="append every request, one a line, as JSON")
+    add(
+        "--fault",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="see below; repeatable",
+    )
+    add("--rate", type=_count, metavar="N", help="refuse more than N requests in any second")
+    add(
+        "--date-window",
+        type=_seconds,
+        default=900.0,
+        metavar="S",
+        help="seconds that a Date header may be off (default: %(default)g)",
+    )
+    add(
+        "--clock-offset",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="seconds that the receiver's clock is wrong, ahead or (negative) behind",
+    )
+    add(
+        "--lifetime",
+        type=_seconds,
+        default=3600.0,
+        metavar="S",
+        help="stop after so many seconds (default: %(default)g)",
+    )
+    add("--exit-with-parent", action="store_true", help="stop when the parent process is gone")
+    add("--tls-cert", metavar="FILE", help="serve https with this certificate chain (PEM)")
+    add("--tls-key", metavar="FILE", help="its private key, when it is not in the same file")
+    return parser
+
+
+def _host(text: str) -> str:
+    try:
+        return loopback_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _fault(text: str) -> str:
+    try:
+        parse_fault(text)
+    except FaultError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("%s is not a number from 1 on" % text)
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < 1e9:
+        raise argparse.ArgumentTypeError("%s is not a number of seconds over 0" % text)
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
