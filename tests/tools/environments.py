@@ -1,0 +1,161 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Interpreters and virtual environments of the make targets."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
+
+# What modules run on, and what the controllers need: "make test" tries those that are there.
+PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
+
+# Variables of the caller's that would change what is tested.
+FOREIGN = ("ANSIBLE_", "ALIBABA_CLOUD_", "ALICLOUD_", "CLOUDMONITOR_", "COVERAGE_", "PYTEST_")
+FOREIGN_NAMES = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "GIT_DIR", "GIT_WORK_TREE")
+
+
+def _runs(python: Path | str, version: str, modules: str) -> bool:
+    """Tell whether a file is a working interpreter: a pyenv shim may be there and run nothing."""
+    check = f"import sys, {modules}; sys.exit('%d.%d' % sys.version_info[:2] != {version!r})"
+    try:
+        done = subprocess.run([python, "-c", check], capture_output=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def find_python(version: str, modules: str = "venv, ensurepip") -> Path | None:
+    """Return a Python of this minor version that runs and has the modules, or None."""
+    name = f"python{version}"
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    candidates = [Path(folder) / name for folder in os.get_exec_path() if "shims" not in folder]
+    candidates += sorted(pyenv.glob(f"{version}*/bin/{name}"), reverse=True)
+    for path in candidates:
+        if path.exists() and _runs(path, version, modules):
+            return path
+    return None
+
+
+def link_pythons(folder: Path) -> list[str]:
+    """Fill an empty folder with pythonX.Y of every Python that runs; return the missing ones.
+
+    ansible-test takes the interpreters from PATH and fails at one that does not run.
+    """
+    missing = []
+    for version in PYTHONS:
+        python = find_python(version)
+        if python is None:
+            missing.append(version)
+        else:
+            (folder / f"python{version}").symlink_to(python.resolve())
+    return missing
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment with the packages of one file in tests/requirements."""
+
+    name: str
+    folder: Path
+
+    @property
+    def bin(self) -> Path:
+        """The folder of its executables."""
+        return self.folder / "bin"
+
+    def ensure(self, python: Path | str, lock: str) -> None:
+        """Create it with this Python, or keep it when neither Python nor requirements changed.
+
+        Raises subprocess.CalledProcessError when venv or pip fail; they have printed why.
+        """
+        wanted = self._fingerprint(python)
+        stamp = self.folder / "requirements.sha256"
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
+        print(f"creating the {self.name} environment with {python}", flush=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        subprocess.run([python, "-m", "venv", self.folder], check=True)
+        # -qq: pip would warn about every package that one of several indexes does not have.
+        pip = [self.bin / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+        files: list[str | Path] = ["-r", REQUIREMENTS / f"{self.name}.txt"]
+        files += ["-c", REQUIREMENTS / lock]
+        subprocess.run([*pip, *files], check=True, stdin=subprocess.DEVNULL)
+        stamp.write_text(wanted)
+
+    def _fingerprint(self, python: Path | str) -> str:
+        texts = [path.read_bytes() for path in sorted(REQUIREMENTS.glob("*.txt"))]
+        return hashlib.sha256(b"\0".join([os.fsencode(python), *texts])).hexdigest()
+
+
+def newest(cache: Path) -> Environment:
+    """Return the environment with the newest ansible-core that this Python runs, and all tools."""
+    environment = Environment("newest", cache / "venv" / "newest")
+    environment.ensure(sys.executable, "newest-lock.txt")
+    return environment
+
+
+def demo(cache: Path) -> Environment:
+    """Return the small environment of the demo."""
+    environment = Environment("demo", cache / "venv" / "demo")
+    environment.ensure(sys.executable, "newest-lock.txt")
+    return environment
+
+
+def oldest(cache: Path) -> Environment | None:
+    """Return the environment with the oldest ansible-core, or None without a Python for it."""
+    python = find_python("3.10") or find_python("3.11")
+    if python is None:
+        return None
+    environment = Environment("oldest", cache / "venv" / "oldest")
+    environment.ensure(python, "oldest-lock.txt")
+    return environment
+
+
+def variables(environment: Environment, cache: Path, root: Path) -> dict[str, str]:
+    """Return the environment variables of the commands: the caller's without its settings.
+
+    The collection is found in root; what Ansible and the tools keep goes to the cache folder.
+    """
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(FOREIGN) and name not in FOREIGN_NAMES
+    }
+    path = [folder for folder in os.get_exec_path() if "shims" not in folder]
+    local = ",".join(filter(None, [env.get("no_proxy"), "127.0.0.1,localhost,::1"]))
+    empty = cache / "ansible.cfg"
+    empty.parent.mkdir(parents=True, exist_ok=True)
+    empty.write_text("")
+    env |= {
+        "PATH": os.pathsep.join([str(environment.bin), str(cache / "pythons"), *path]),
+        "ANSIBLE_CONFIG": str(empty),
+        "ANSIBLE_HOME": str(cache / "ansible-home" / environment.name),
+        "ANSIBLE_COLLECTIONS_PATH": str(root),
+        "ANSIBLE_PLAYBOOK": str(environment.bin / "ansible-playbook"),
+        "PYTHONPATH": str(root),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "RUFF_CACHE_DIR": str(cache / "ruff"),
+        "MYPY_CACHE_DIR": str(cache / "mypy"),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(cache / "hypothesis"),
+        "COVERAGE_FILE": str(cache / "coverage"),
+        # A repository around the cache folder (a home folder's, say) is not ours.
+        "GIT_CEILING_DIRECTORIES": str(cache.parent),
+        # The receiver listens on loopback, where no proxy leads.
+        "no_proxy": local,
+        "NO_PROXY": local,
+    }
+    if not sys.stdout.isatty():
+        env["NO_COLOR"] = "1"
+    locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
+    if "utf" not in locale.lower():  # Ansible refuses to run without
+        env["LC_ALL"] = "C.UTF-8"
+    return env

@@ -1,0 +1,138 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a make target: its steps one after the other, all of them, and a summary at the end.
+
+usage: run.py TARGET [ARGUMENT...]; run.sh finds a Python for it. Exit status 0 when no step failed.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from commands import StepFailed, StepSkipped
+from steps import Steps
+from workspace import Workspace
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+
+Step = tuple[str, Callable[[Steps], None]]
+
+FORMAT: list[Step] = [("format", Steps.check_format)]
+LINT: list[Step] = [("lint", Steps.lint)]
+TYPES: list[Step] = [("types", Steps.types)]
+UNIT: list[Step] = [("unit", Steps.unit_newest), ("unit, oldest", Steps.unit_oldest)]
+INTEGRATION: list[Step] = [
+    ("integration", Steps.integration_newest),
+    ("integration, oldest", Steps.integration_oldest),
+    ("integration targets", Steps.targets),
+]
+SANITY: list[Step] = [("sanity", Steps.sanity), ("sanity, Python 3.8", Steps.sanity_oldest)]
+DOCS: list[Step] = [("docs-lint", Steps.docs_lint)]
+BUILD: list[Step] = [("build", Steps.build)]
+
+TARGETS: dict[str, list[Step]] = {
+    "format": [("format", Steps.rewrite_format)],
+    "lint": FORMAT + LINT,
+    "types": TYPES,
+    "unit": UNIT,
+    "integration": INTEGRATION,
+    "sanity": SANITY,
+    "docs-lint": DOCS,
+    "build": BUILD,
+    "test": FORMAT + LINT + TYPES + UNIT + INTEGRATION + SANITY + DOCS + BUILD,
+    "demo": [("demo", Steps.demo)],
+    "bench": [("bench", Steps.bench)],
+}
+# With arguments these run one step only: the arguments choose tests, and that is for a quick look.
+CHOOSING = {"unit", "integration", "sanity"}
+ALONE = {"format", "demo", "bench"}  # their own output is what people want to see, no summary
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step ended: passed, failed or skipped, after how long, and why."""
+
+    name: str
+    verdict: str
+    seconds: float
+    reason: str = ""
+
+
+def set_up(steps: Steps) -> None:
+    """Create the environments, so that their time is not taken for that of the first test."""
+    print("newest:", steps.newest.folder)
+    print("oldest:", steps.oldest.folder)
+
+
+def attempt(name: str, step: Callable[[Steps], None], steps: Steps) -> Outcome:
+    """Run one step and return how it ended; failing is an outcome, not an exception."""
+    print(f"\n=== {name}", flush=True)
+    began = time.monotonic()
+    try:
+        step(steps)
+    except StepSkipped as skipped:
+        return Outcome(name, "skipped", time.monotonic() - began, str(skipped))
+    except (StepFailed, subprocess.CalledProcessError) as failure:
+        return Outcome(name, "failed", time.monotonic() - began, str(failure))
+    return Outcome(name, "passed", time.monotonic() - began)
+
+
+def summary(outcomes: list[Outcome], notes: list[str]) -> str:
+    """Return the table of the steps; its last line has the numbers."""
+    lines = ["", "step                   seconds"]
+    for outcome in outcomes:
+        reason = f": {outcome.reason}" if outcome.reason else ""
+        lines.append(f"{outcome.name:<22} {outcome.seconds:>7.1f}  {outcome.verdict}{reason}")
+    lines.append(f"{'total':<22} {sum(outcome.seconds for outcome in outcomes):>7.1f}")
+    lines += [f"note: {note}" for note in dict.fromkeys(notes)]
+    counts = {
+        verdict: sum(outcome.verdict == verdict for outcome in outcomes)
+        for verdict in ("passed", "failed", "skipped")
+    }
+    numbers = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    return "\n".join([*lines, "", numbers])
+
+
+def run(target: str, arguments: list[str]) -> int:
+    """Run the steps of a target and return the exit status."""
+    workspace = Workspace.of(CHECKOUT)
+    chosen = TARGETS[target]
+    if target in CHOOSING and arguments:
+        chosen = chosen[:1]
+    with workspace.locked():
+        workspace.copy_tree()
+        steps = Steps(workspace, arguments)
+        if target == "test":
+            steps.arguments = []
+            chosen = [("set-up", set_up), *chosen]
+        outcomes = [attempt(name, step, steps) for name, step in chosen]
+    failed = any(outcome.verdict == "failed" for outcome in outcomes)
+    if target in ALONE:
+        for outcome in outcomes:
+            if outcome.verdict == "failed":
+                print(f"{outcome.name}: {outcome.reason}", file=sys.stderr)
+    else:
+        print(summary(outcomes, steps.notes), flush=True)
+    return 1 if failed else 0
+
+
+def main(words: list[str]) -> int:
+    """Run what the command line names."""
+    target, *arguments = words or [""]
+    if target == "clean":
+        Workspace.of(CHECKOUT).clean()
+        return 0
+    if target not in TARGETS:
+        print(__doc__, file=sys.stderr)
+        return 2
+    return run(target, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

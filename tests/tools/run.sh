@@ -1,0 +1,23 @@
+#!/bin/sh
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Finds a Python that really runs (a pyenv shim may only say "command not found") and has venv
+# and pip, then hands over to run.py. The newest that ansible-core supports comes first.
+set -eu
+
+usable() {
+    "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
+}
+
+for name in python3.13 "$HOME"/.pyenv/versions/3.13*/bin/python3.13 \
+            python3.12 "$HOME"/.pyenv/versions/3.12*/bin/python3.12 \
+            python3.11 "$HOME"/.pyenv/versions/3.11*/bin/python3.11 python3; do
+    if usable "$name"; then
+        # -B: nothing is written beside the scripts.
+        exec "$name" -B -X utf8 "$(dirname -- "$0")/run.py" "$@"
+    fi
+done
+echo 'Python 3.11 or newer with venv and pip was not found (on Debian: apt install python3-venv).' >&2
+exit 1

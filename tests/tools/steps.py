@@ -1,0 +1,212 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each make target does."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote
+
+import environments
+from commands import StepFailed, StepSkipped, call
+from environments import Environment
+from workspace import COLLECTION, Workspace
+
+TOOLS = Path("tests", "tools")
+PYTHON_FOLDERS = ("plugins", "playbooks/files", "tests")
+
+
+@dataclass
+class Steps:
+    """The steps, on one copy of the collection; what they cannot look at is added to notes."""
+
+    workspace: Workspace
+    arguments: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def newest(self) -> Environment:
+        """The environment with the newest ansible-core and the tools."""
+        return environments.newest(self.workspace.cache)
+
+    @cached_property
+    def oldest(self) -> Environment:
+        """The environment with the oldest ansible-core; StepSkipped when no Python runs it."""
+        environment = environments.oldest(self.workspace.cache)
+        if environment is None:
+            raise StepSkipped("no Python 3.10 or 3.11 with venv, which ansible-core 2.16 needs")
+        return environment
+
+    def _call(
+        self,
+        environment: Environment,
+        *command: str | Path,
+        seconds: float = 600,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
+        """Run a program of the environment in the copy of the collection."""
+        program, *words = command
+        workspace = self.workspace
+        env = environments.variables(environment, workspace.cache, workspace.root)
+        env.update(more or {})
+        call([environment.bin / program, *words], workspace.tree, env, seconds)
+
+    def _call_all(self, *commands: tuple[str | Path, ...]) -> None:
+        """Run several programs of the newest environment, all of them; StepFailed names the bad."""
+        failures = []
+        for command in commands:
+            try:
+                self._call(self.newest, *command)
+            except StepFailed as failure:
+                failures.append(str(failure))
+        if failures:
+            raise StepFailed(", ".join(failures))
+
+    def _folders(self) -> list[str]:
+        return [folder for folder in PYTHON_FOLDERS if (self.workspace.tree / folder).exists()]
+
+    def rewrite_format(self) -> None:
+        """Bring the checkout's Python files into the one format."""
+        env = environments.variables(self.newest, self.workspace.cache, self.workspace.root)
+        for command in (["format"], ["check", "--fix-only", "--select", "I"]):
+            call([self.newest.bin / "ruff", *command, "."], self.workspace.checkout, env)
+
+    def check_format(self) -> None:
+        """Check the format and change nothing."""
+        self._call(self.newest, "ruff", "format", "--diff", ".")
+
+    def lint(self) -> None:
+        """Run the linters, and the rules that no linter knows."""
+        self._call_all(
+            ("ruff", "check", "--output-format", "concise", "."),
+            ("python", TOOLS / "check_rules.py", "."),
+            ("yamllint", "--strict", "."),
+            ("ansible-lint", "--offline", "--strict", "--profile", "production"),
+        )
+
+    def types(self) -> None:
+        """Check the types of everything that is Python."""
+        # From above the collection, so that modules have the names that Ansible gives them.
+        workspace = self.workspace
+        scripts = [workspace.tree / TOOLS, workspace.tree / "playbooks" / "files"]
+        env = environments.variables(self.newest, workspace.cache, workspace.root)
+        env["MYPYPATH"] = ":".join(str(path) for path in [workspace.root, *scripts])
+        del env["PYTHONPATH"]
+        config = COLLECTION / "pyproject.toml"
+        folders = [COLLECTION / name for name in self._folders()]
+        command = [self.newest.bin / "mypy", "--config-file", config, *folders]
+        call(command, workspace.root, env)
+
+    def _pytest(self, environment: Environment, folder: str, *prefix: str) -> None:
+        if not list((self.workspace.tree / folder).rglob("test_*.py")):
+            raise StepSkipped(f"no test in {folder}")
+        base = self.workspace.fresh(f"tmp-{environment.name}")
+        options = ["-p", "no:cacheprovider", f"--basetemp={base}", folder, *self.arguments]
+        self._call(environment, "python", *prefix, "-m", "pytest", *options, seconds=900)
+
+    def unit_newest(self) -> None:
+        """Run the unit tests; all of them with coverage."""
+        if self.arguments:
+            self._pytest(self.newest, "tests/unit")
+            return
+        self._pytest(self.newest, "tests/unit", "-m", "coverage", "run")
+        self._call(self.newest, "coverage", "report")
+
+    def unit_oldest(self) -> None:
+        """Run the unit tests with the oldest ansible-core and requests."""
+        self._pytest(self.oldest, "tests/unit")
+
+    def integration_newest(self) -> None:
+        """Run real playbooks with the newest ansible-core."""
+        self._pytest(self.newest, "tests/integration")
+
+    def integration_oldest(self) -> None:
+        """Run real playbooks with the oldest ansible-core."""
+        self._pytest(self.oldest, "tests/integration")
+
+    def _prepare_ansible_test(self, environment: Environment) -> None:
+        """Give ansible-test working interpreters and a pip."""
+        pythons = self.workspace.fresh("pythons")
+        missing = ", ".join(environments.link_pythons(pythons))
+        if missing:
+            self.notes.append(f"ansible-test did not try Python {missing}: not installed")
+        self._call(environment, "python", TOOLS / "seed_pip.py")
+
+    def targets(self) -> None:
+        """Run the integration targets as ansible-test does for every collection."""
+        if not list((self.workspace.tree / "tests/integration/targets").glob("*/")):
+            raise StepSkipped("no target in tests/integration/targets")
+        self._prepare_ansible_test(self.newest)
+        self._call(self.newest, "ansible-test", "integration", "--local", "--color", "no")
+
+    def sanity(self) -> None:
+        """Run ansible-test's sanity tests with the newest ansible-core."""
+        ignored = list((self.workspace.tree / "tests/sanity").glob("ignore-*.txt"))
+        if any(path.read_text().strip() for path in ignored):
+            raise StepFailed("an ignore file has entries: mend the cause instead")
+        self._prepare_ansible_test(self.newest)
+        command = ("ansible-test", "sanity", "--local", "--color", "no", *self.arguments)
+        self._call(self.newest, *command, seconds=1200)
+
+    def sanity_oldest(self) -> None:
+        """See that Python 3.8, which only the oldest ansible-core knows, imports what it runs."""
+        if environments.find_python("3.8") is None:
+            raise StepSkipped("no Python 3.8 with venv, the oldest that modules run on")
+        self._prepare_ansible_test(self.oldest)
+        command = ["ansible-test", "sanity", "--local", "--color", "no", "--python", "3.8"]
+        self._call(self.oldest, *command, "--test", "compile", "--test", "import")
+
+    def docs_lint(self) -> None:
+        """Check the documentation of every plugin and role, and the changelog fragments."""
+        options = ("--plugin-docs", "--skip-rstcheck", "--validate-collection-refs", "self")
+        self._call_all(
+            ("antsibull-docs", "lint-collection-docs", *options, "."),
+            ("python", TOOLS / "check_docs.py", "."),
+            ("antsibull-changelog", "lint"),
+        )
+
+    def _build(self, environment: Environment) -> Path:
+        output = self.workspace.fresh("build")
+        self._call(environment, "ansible-galaxy", "collection", "build", "--output-path", output)
+        return next(output.glob("*.tar.gz"))
+
+    def _install(self, environment: Environment, source: str | Path, root: Path) -> None:
+        """Install the collection from a source into an empty folder."""
+        install = ("ansible-galaxy", "collection", "install", "--offline", "-p", root, source)
+        self._call(environment, *install, more={"ANSIBLE_COLLECTIONS_PATH": str(root)})
+
+    def build(self) -> None:
+        """Build it, look what is in it, install it from the file and from a git URL, look again."""
+        archive = self._build(self.newest)
+        with tarfile.open(archive) as content:
+            names = set(content.getnames())
+        expected = {"MANIFEST.json", "README.md", "COPYING", "meta/runtime.yml"}
+        unwanted = sorted(name for name in names if name.startswith(".") or "__pycache__" in name)
+        if unwanted or not expected <= names:
+            raise StepFailed(f"{archive.name}: unwanted {unwanted}, missing {expected - names}")
+        url = "git+file://" + quote(str(self.workspace.checkout))
+        for name, source in (("from-file", archive), ("from-git", url)):
+            root = self.workspace.fresh(name)
+            self._install(self.newest, source, root)
+            paths = {"ANSIBLE_COLLECTIONS_PATH": str(root), "PYTHONPATH": ""}
+            check = self.workspace.tree / TOOLS / "check_docs.py"
+            self._call(self.newest, "python", check, root / COLLECTION, more=paths)
+
+    def demo(self) -> None:
+        """Build and install the collection and play the demo, as a user would."""
+        environment = environments.demo(self.workspace.cache)
+        root = self.workspace.fresh("demo")
+        self._install(environment, self._build(environment), root)
+        env = environments.variables(environment, self.workspace.cache, root)
+        del env["PYTHONPATH"]
+        playbook = environment.bin / "ansible-playbook"
+        call([playbook, "aliops.cloudmonitor.demo", *self.arguments], root, env)
+
+    def bench(self) -> None:
+        """Measure what events cost beside tasks of ansible-core."""
+        self._call(self.newest, "python", TOOLS / "bench.py")
