@@ -1,0 +1,264 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an answer means: delivered, try again, or refused and what to do about it. Pure.
+
+Sources: the answer codes of the Cloud Monitor documentation ("Report custom events"), and
+Alibaba Cloud's own clients: a refusal may come inside an HTTP 200, and throttling is a 403
+with "rate limit" in its msg.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, Dict, Mapping, Optional, Union
+
+# From here on a difference of clocks is worth telling; the service's tolerance is not documented.
+_SKEW_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP answer. Header names are lower-case; ``complete`` is False for a cut-off body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the service said, as far as it said it: for error texts and results."""
+
+    http_status: Optional[int] = None
+    code: Optional[str] = None
+    message: str = ""
+    request_id: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """The service has the events."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Trouble that may pass. ``after`` is the time that the service asked for, in seconds."""
+
+    kind: str
+    problem: str
+    advice: str
+    answer: Answer = Answer()
+    after: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Trying the same again is of no use.
+
+    ``keep`` is True when it was not the service that answered: another time it may.
+    """
+
+    kind: str
+    problem: str
+    advice: str
+    answer: Answer = Answer()
+    keep: bool = False
+
+
+Verdict = Union[Delivered, Retry, Refused]
+
+
+def classify(response: Response, sent_at: float) -> Verdict:
+    """Return Delivered, Retry or Refused for an answer.
+
+    ``sent_at`` is the epoch of the request's own Date header; it tells a wrong clock from a
+    wrong secret.
+    """
+    status = response.status
+    if not response.complete:
+        return Retry(
+            "connection",
+            "the answer was cut off (HTTP %d)" % status,
+            "check the network; whether the events arrived is unknown",
+            Answer(status),
+        )
+    if 300 <= status <= 399:
+        return _redirect(status)
+    said = _service_answer(response)
+    if status == 200 and said is not None and said.code == "200":
+        return Delivered(said)
+    if said is not None:
+        return _said_by_service(said, response, sent_at)
+    return _said_by_something_else(response)
+
+
+def _service_answer(response: Response) -> Optional[Answer]:
+    """Return the service's own words, or None when this is not the form of its answers."""
+    try:
+        body = json.loads(response.body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict) or not isinstance(body.get("code"), (str, int)):
+        return None
+    return Answer(
+        http_status=response.status,
+        code=str(body["code"]).strip()[:20],
+        message=str(body.get("msg") or body.get("message") or "")[:500],
+        request_id=_request_id(body),
+    )
+
+
+def _request_id(body: Dict[str, Any]) -> Optional[str]:
+    value = body.get("requestId") or body.get("RequestId")
+    return str(value)[:100] if value else None
+
+
+def _said_by_service(said: Answer, response: Response, sent_at: float) -> Verdict:
+    # The body's code is the finer one; a 5xx or 429 of a proxy on the way still says "later".
+    status = response.status
+    code = int(said.code) if said.code and said.code.isascii() and said.code.isdigit() else 0
+    if status == 200 or (status < 500 and status != 429 and code >= 400):
+        number = code
+    else:
+        number = status
+    words = "HTTP %d, code %s, message %r" % (status, said.code, said.message)
+    lower = said.message.lower()
+    if number == 429 or "rate limit" in lower or "throttl" in lower:
+        return Retry(
+            "throttled",
+            "too many requests (%s)" % words,
+            "an account may send 20 requests a second, over all hosts and runs; send several "
+            "events in one task with events",
+            said,
+            _retry_after(response),
+        )
+    if 500 <= number <= 599 or number == 408:
+        return Retry(
+            "server_error",
+            "an error of the service (%s)" % words,
+            "try again later",
+            said,
+            _retry_after(response),
+        )
+    if number in (401, 403):
+        return _forbidden(said, words, response, sent_at)
+    if number == 400:
+        return Refused(
+            "bad_request",
+            "the request was refused as wrong (%s)" % words,
+            "look at the name, content and time of the events; if they are right, please report "
+            "this as a bug",
+            said,
+        )
+    return Refused(
+        "refused",
+        "the request was refused (%s)" % words,
+        "check endpoint, region and network",
+        said,
+    )
+
+
+def _forbidden(said: Answer, words: str, response: Response, sent_at: float) -> Refused:
+    if "ram" in said.message.lower().replace(",", " ").split() or "permission" in words.lower():
+        return Refused(
+            "permission",
+            "the AccessKey may not report events (%s)" % words,
+            "give its RAM user or role the policy AliyunCloudMonitorFullAccess, or a policy that "
+            "allows cms:PutCustomEvent",
+            said,
+        )
+    skew = _clock_skew(response, sent_at)
+    if skew is not None and abs(skew) >= _SKEW_SECONDS:
+        return Refused(
+            "clock",
+            "the signature was refused (%s), and this machine's clock is %d minutes %s the "
+            "service's" % (words, round(abs(skew) / 60), "ahead of" if skew > 0 else "behind"),
+            "set the clock, for example with an NTP service",
+            said,
+        )
+    return Refused(
+        "signature",
+        "the signature was refused (%s)" % words,
+        "check that access_key_secret belongs to access_key_id, that the AccessKey is active, "
+        "and that a temporary one comes with its security_token and has not expired",
+        said,
+    )
+
+
+def _redirect(status: int) -> Refused:
+    return Refused(
+        "redirect",
+        "the answer is a redirect (HTTP %d), which is not followed: it would hand the signed "
+        "request to another host" % status,
+        "check endpoint for http instead of https, and the network for a login page or a proxy",
+        Answer(http_status=status),
+        keep=True,
+    )
+
+
+def _said_by_something_else(response: Response) -> Verdict:
+    status = response.status
+    answer = Answer(http_status=status)
+    if status == 429:
+        return Retry(
+            "throttled",
+            "too many requests (HTTP 429)",
+            "an account may send 20 requests a second, over all hosts and runs",
+            answer,
+            _retry_after(response),
+        )
+    if status >= 500 or status == 408:
+        return Retry(
+            "server_error",
+            "an error of the service or of a proxy on the way (HTTP %d)" % status,
+            "try again later",
+            answer,
+            _retry_after(response),
+        )
+    if status == 407:
+        return Refused(
+            "proxy",
+            "the proxy wants a password (HTTP 407)",
+            "put it into the http_proxy or https_proxy variable",
+            answer,
+            keep=True,
+        )
+    return Refused(
+        "not_the_service",
+        "something that is not Cloud Monitor answered (HTTP %d, %s)"
+        % (status, response.headers.get("content-type") or "no content type"),
+        "check endpoint, and the network for a login page or a proxy that answers by itself",
+        answer,
+        keep=True,
+    )
+
+
+def _retry_after(response: Response) -> Optional[float]:
+    """Return the seconds of a Retry-After header, in either of its forms (RFC 9110, 10.2.3)."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    wanted, now = _http_epoch(value), _http_epoch(response.headers.get("date", ""))
+    if wanted is None or now is None:
+        return None
+    return max(0.0, wanted - now)
+
+
+def _clock_skew(response: Response, sent_at: float) -> Optional[float]:
+    """Return how many seconds our clock is ahead of the answer's Date header."""
+    theirs = _http_epoch(response.headers.get("date", ""))
+    return None if theirs is None else sent_at - theirs
+
+
+def _http_epoch(value: str) -> Optional[float]:
+    try:
+        moment = parsedate_to_datetime(value)
+        return moment.timestamp() if moment.tzinfo is not None else None
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None

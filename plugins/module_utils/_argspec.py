@@ -1,0 +1,64 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The argument specifications of the modules, shared by the actions and the modules."""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+from ._options import connection_argument_spec
+
+REPORT_ERRORS = ("fail", "warn")
+REPORT_FROM = ("controller", "target")
+START_EVENT = "deployment-start"
+FINISH_EVENT = "deployment-finish"
+FAILURE_EVENT = "deployment-failure"
+
+
+def _shared() -> Dict[str, Any]:
+    return {
+        "group_id": {"type": "int", "default": 0},
+        "report_errors": {"type": "str", "choices": list(REPORT_ERRORS), "default": "fail"},
+        "report_from": {"type": "str", "choices": list(REPORT_FROM), "default": "controller"},
+        **connection_argument_spec(),
+    }
+
+
+def custom_event_spec() -> Dict[str, Any]:
+    """Return the argument specification of custom_event.
+
+    The members of ``events`` are raw and none is required: the events are checked by our own
+    code, which names the index of a wrong one.
+    """
+    event = {
+        "name": {"type": "raw"},
+        "content": {"type": "raw"},
+        "group_id": {"type": "raw"},
+        "time": {"type": "raw"},
+    }
+    return {
+        "name": {"type": "str"},
+        "content": {"type": "raw"},
+        "time": {"type": "raw"},
+        "events": {"type": "list", "elements": "dict", "options": event},
+        **_shared(),
+    }
+
+
+def deployment_event_spec() -> Dict[str, Any]:
+    """Return the argument specification of deployment_event."""
+    return {
+        "phase": {"type": "str", "choices": ["start", "finish"], "required": True},
+        "name": {"type": "str"},
+        "id": {"type": "str"},
+        "version": {"type": "str"},
+        "environment": {"type": "str"},
+        "details": {"type": "dict"},
+        "deployment": {"type": "dict"},
+        "status": {"type": "str", "choices": ["succeeded", "failed", "aborted"]},
+        "start_event": {"type": "str", "default": START_EVENT},
+        "finish_event": {"type": "str", "default": FINISH_EVENT},
+        "failure_event": {"type": "str", "default": FAILURE_EVENT},
+        **_shared(),
+    }

@@ -1,0 +1,96 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one family of errors. The edges turn them into a failed task or a warning.
+
+Every text says what is wrong, where, and what to do about it, and holds no secret.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional
+
+
+class CloudMonitorError(Exception):
+    """Base of everything this collection raises on purpose.
+
+    ``kind`` is a stable word for programs; ``str(error)`` is a sentence for people.
+    """
+
+    kind = "error"
+
+    def as_result(self) -> Dict[str, Any]:
+        """Return the ``error`` value of a task's result."""
+        return {
+            "kind": self.kind,
+            "http_status": None,
+            "code": None,
+            "message": str(self),
+            "request_id": None,
+        }
+
+
+class InvalidInput(CloudMonitorError):
+    """What the user gave cannot be sent; nothing has been sent."""
+
+    kind = "invalid_input"
+
+
+class InvalidEvent(InvalidInput):
+    """One event is wrong. ``index`` counts from 0 in ``events``, None for a single event."""
+
+    kind = "invalid_event"
+
+    def __init__(self, problem: str, field: str, index: Optional[int] = None) -> None:
+        where = field if index is None else "events[%d].%s" % (index, field)
+        super().__init__("%s: %s. No event was sent." % (where, problem))
+        self.field = field
+        self.index = index
+
+
+class ConfigurationError(CloudMonitorError):
+    """A connection option cannot be used: region, endpoint, timeout, ca_path and the like."""
+
+    kind = "configuration"
+
+
+class CredentialsError(ConfigurationError):
+    """No usable AccessKey: none given, half of one given, or one that cannot be one."""
+
+    kind = "credentials"
+
+
+class DeliveryError(CloudMonitorError):
+    """The events did not get through; says who refused or failed, and what to do.
+
+    ``keep`` is True when it was not the service that refused them (no connection, an
+    answer of something in between), so that sending them again later makes sense.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        kind: str,
+        keep: bool,
+        http_status: Optional[int] = None,
+        code: Optional[str] = None,
+        message: str = "",
+        request_id: Optional[str] = None,
+    ) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.keep = keep
+        self.http_status = http_status
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+
+    def as_result(self) -> Dict[str, Any]:
+        """Return the ``error`` value of a task's result; ``message`` is the service's own."""
+        return {
+            "kind": self.kind,
+            "http_status": self.http_status,
+            "code": self.code,
+            "message": self.message,
+            "request_id": self.request_id,
+        }

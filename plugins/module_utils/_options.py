@@ -1,0 +1,170 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The connection options: their one definition, for modules, actions and the role.
+
+The documentation fragment repeats it for people; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from ansible.module_utils.basic import AnsibleFallbackNotFound
+
+from ._credentials import ID_VARIABLES, SECRET_VARIABLES, TOKEN_VARIABLES, first_set
+from ._endpoint import DEFAULT_REGION, NETWORKS, endpoint_url
+from ._errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class ConnectionOption:
+    """One option as Ansible's argument specification and the environment know it."""
+
+    name: str
+    type: str = "str"
+    default: Any = None
+    env: Tuple[str, ...] = ()
+    aliases: Tuple[str, ...] = ()
+    choices: Tuple[str, ...] = ()
+    no_log: Optional[bool] = None
+
+    @property
+    def is_credential(self) -> bool:
+        """True for the parts of an AccessKey, which come from one source as a whole."""
+        return self.name in ("access_key_id", "access_key_secret", "security_token")
+
+    def spec(self) -> Dict[str, Any]:
+        """Return the option's entry of an argument specification."""
+        spec: Dict[str, Any] = {"type": self.type}
+        if self.default is not None:
+            spec["default"] = self.default
+        if self.aliases:
+            spec["aliases"] = list(self.aliases)
+        if self.choices:
+            spec["choices"] = list(self.choices)
+        if self.no_log is not None:
+            spec["no_log"] = self.no_log
+        if not self.is_credential:
+            spec["fallback"] = (_environment_fallback, list(self.env))
+        return spec
+
+
+CONNECTION_OPTIONS = (
+    ConnectionOption(
+        "access_key_id", env=ID_VARIABLES, aliases=("alicloud_access_key",), no_log=False
+    ),
+    ConnectionOption(
+        "access_key_secret", env=SECRET_VARIABLES, aliases=("alicloud_secret_key",), no_log=True
+    ),
+    ConnectionOption(
+        "security_token", env=TOKEN_VARIABLES, aliases=("alicloud_security_token",), no_log=True
+    ),
+    ConnectionOption(
+        "region",
+        default=DEFAULT_REGION,
+        env=("ALIBABA_CLOUD_REGION_ID", "ALICLOUD_REGION", "ALICLOUD_REGION_ID"),
+        aliases=("alicloud_region",),
+    ),
+    ConnectionOption("network", default="public", env=("CLOUDMONITOR_NETWORK",), choices=NETWORKS),
+    ConnectionOption("endpoint", env=("CLOUDMONITOR_ENDPOINT",)),
+    ConnectionOption("source_ip", env=("CLOUDMONITOR_SOURCE_IP",)),
+    ConnectionOption("timeout", "float", 5.0, ("CLOUDMONITOR_TIMEOUT",)),
+    ConnectionOption("retries", "int", 3, ("CLOUDMONITOR_RETRIES",)),
+    ConnectionOption("validate_certs", "bool", True, ("CLOUDMONITOR_VALIDATE_CERTS",)),
+    ConnectionOption("ca_path", "path", None, ("CLOUDMONITOR_CA_PATH",)),
+)
+CONNECTION_NAMES = frozenset(
+    name for option in CONNECTION_OPTIONS for name in (option.name, *option.aliases)
+)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach the service, checked and ready to use.
+
+    ``endpoint`` is a base URL without a path, ``timeout`` seconds for one try in total,
+    ``retries`` further tries after the first, ``source_ip`` an address or empty for the
+    host's own, ``ca_path`` a file or directory of certificates.
+    """
+
+    endpoint: str
+    source_ip: str = ""
+    timeout: float = 5.0
+    retries: int = 3
+    validate_certs: bool = True
+    ca_path: Optional[str] = None
+
+
+def _environment_fallback(*names: str) -> str:
+    # ansible-core's env_fallback takes an empty variable for a value; here empty means unset.
+    value = first_set(os.environ, names)
+    if value is None:
+        raise AnsibleFallbackNotFound
+    return value
+
+
+def connection_argument_spec() -> Dict[str, Dict[str, Any]]:
+    """Return the connection options as an argument specification of Ansible."""
+    return {option.name: option.spec() for option in CONNECTION_OPTIONS}
+
+
+def without_empty(params: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return ``params`` without connection options that are empty: empty means unset."""
+    return {
+        name: value
+        for name, value in params.items()
+        if name not in CONNECTION_NAMES or value not in ("", None)
+    }
+
+
+def from_environment(params: Mapping[str, Any], environ: Mapping[str, str]) -> Dict[str, str]:
+    """Return the option values that ``environ`` supplies for options that ``params`` lacks.
+
+    Credentials are not among them: they come from one source as a whole.
+    """
+    found = {}
+    for option in CONNECTION_OPTIONS:
+        if option.is_credential or any(name in params for name in (option.name, *option.aliases)):
+            continue
+        value = first_set(environ, option.env)
+        if value is not None:
+            found[option.name] = value
+    return found
+
+
+def variable_of(name: str, environ: Mapping[str, str]) -> str:
+    """Return the environment variable that supplies the option ``name``."""
+    option = next(option for option in CONNECTION_OPTIONS if option.name == name)
+    return next(variable for variable in option.env if environ.get(variable))
+
+
+def connection_of(params: Mapping[str, Any]) -> Connection:
+    """Return the checked connection of validated ``params``. Raises ConfigurationError."""
+    timeout, retries = params["timeout"], params["retries"]
+    if not (math.isfinite(timeout) and 0 < timeout <= 3600):
+        raise ConfigurationError(
+            "timeout: must be a number of seconds above 0, at most 3600, and is %s." % timeout
+        )
+    if not 0 <= retries <= 100:
+        raise ConfigurationError("retries: must be a number from 0 to 100 and is %s." % retries)
+    source_ip = (params.get("source_ip") or "").strip()
+    if source_ip:
+        try:
+            ip_address(source_ip)
+        except ValueError as exc:
+            raise ConfigurationError(
+                "source_ip: %r is not an IP address; leave it out for this host's own." % source_ip
+            ) from exc
+    return Connection(
+        endpoint=endpoint_url(params["region"], params["network"], params.get("endpoint")),
+        source_ip=source_ip,
+        timeout=timeout,
+        retries=retries,
+        validate_certs=params["validate_certs"],
+        ca_path=params.get("ca_path") or None,
+    )

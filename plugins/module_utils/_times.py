@@ -1,0 +1,127 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Times: the forms that users write, and the form that goes over the wire. Pure.
+
+The wire form ``yyyyMMdd'T'HHmmss.SSSZ`` (``20171023T144439.948+0800``) is the documented
+one of the ``time`` field of a custom event.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta, timezone
+from typing import Any, Union
+
+# From here on digits count milliseconds, below seconds; as seconds it would be the year 5138.
+_MILLISECONDS_FROM = 100_000_000_000
+
+_DIGITS = re.compile(r"\d{1,15}(?:\.\d{1,9})?")
+_ISO = re.compile(
+    r"(?P<year>\d{4})(?P<dash>-?)(?P<month>\d\d)(?P=dash)(?P<day>\d\d)[Tt ]"
+    r"(?P<hour>\d\d):?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"\s*(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+_FORMS = (
+    "write 20171023T144439.948+0800, ISO 8601 such as 2017-10-23T14:44:39+08:00 "
+    "(UTC without an offset), or epoch seconds or milliseconds"
+)
+
+
+class InvalidTime(ValueError):
+    """The text says what is wrong with a time and which forms there are."""
+
+
+def wire_time(value: Any) -> str:
+    """Return a time in the wire form, with milliseconds and its own UTC offset.
+
+    ``value``: the wire form, ISO 8601 with or without an offset (then UTC), a datetime (as
+    YAML makes one; UTC without a zone), or epoch digits as number or text: milliseconds
+    from 1e11 on, seconds below. Raises InvalidTime.
+    """
+    moment = _moment(value)
+    offset = moment.strftime("%z")[:5]  # an offset with seconds has no wire form
+    return "%s.%03d%s" % (moment.strftime("%Y%m%dT%H%M%S"), moment.microsecond // 1000, offset)
+
+
+def iso_time(epoch: float) -> str:
+    """Return epoch seconds as ISO 8601 in UTC with milliseconds: ``2017-10-23T06:44:39.948Z``."""
+    moment = _EPOCH + timedelta(milliseconds=round(epoch * 1000))
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + "%03dZ" % (moment.microsecond // 1000)
+
+
+def epoch_of(value: Any) -> float:
+    """Return the epoch seconds of a time in any form that wire_time takes. Raises InvalidTime."""
+    return (_moment(value) - _EPOCH).total_seconds()
+
+
+def _moment(value: Any) -> datetime:
+    moment = _parse(value)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    if not 1970 <= moment.year <= 9998:
+        raise InvalidTime(
+            "is %s, which lies outside the years 1970 to 9998; %s" % (_shown(value), _FORMS)
+        )
+    return moment
+
+
+def _parse(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        raise InvalidTime("is the date %s without a time of day; %s" % (value.isoformat(), _FORMS))
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _from_epoch(value, value)
+    if isinstance(value, str):
+        text = value.strip()
+        if _DIGITS.fullmatch(text):
+            return _from_epoch(float(text) if "." in text else int(text), value)
+        match = _ISO.fullmatch(text)
+        if match:
+            return _from_iso(match, value)
+    raise InvalidTime("is %s, which is not a time; %s" % (_shown(value), _FORMS))
+
+
+def _from_epoch(number: Union[int, float], value: Any) -> datetime:
+    try:
+        milliseconds = round(number if number >= _MILLISECONDS_FROM else number * 1000)
+        return _EPOCH + timedelta(milliseconds=milliseconds)
+    except (OverflowError, ValueError) as exc:  # not finite, or beyond the year 9999
+        raise InvalidTime("is %s, which is not a time; %s" % (_shown(value), _FORMS)) from exc
+
+
+def _from_iso(match: re.Match[str], value: Any) -> datetime:
+    part = match.groupdict()
+    fraction = (part["fraction"] or "").ljust(6, "0")[:6]
+    try:
+        return datetime(
+            int(part["year"]),
+            int(part["month"]),
+            int(part["day"]),
+            int(part["hour"]),
+            int(part["minute"]),
+            int(part["second"] or 0),
+            int(fraction),
+            tzinfo=_zone(part["zone"]),
+        )
+    except ValueError as exc:
+        raise InvalidTime(
+            "is %s, which is not a time (%s); %s" % (_shown(value), exc, _FORMS)
+        ) from exc
+
+
+def _zone(text: Any) -> timezone:
+    if not text or text in "Zz":
+        return timezone.utc
+    digits = text[1:].replace(":", "").ljust(4, "0")
+    if int(digits[2:]) > 59:
+        raise ValueError("minutes of the offset must be in 0..59")
+    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-offset if text[0] == "-" else offset)
+
+
+def _shown(value: Any) -> str:
+    return repr(str(value)[:60])

@@ -1,0 +1,8 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collection's version, for the User-Agent header. A test holds it to galaxy.yml."""
+
+from __future__ import annotations
+
+VERSION = "1.0.0-dev0"
