@@ -1,0 +1,40 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of deployment_event; plugins/modules/deployment_event.py documents it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict, Mapping, Optional
+
+from ansible import context
+
+from ..module_utils._argspec import deployment_event_spec
+from ..plugin_utils._action import EventAction
+from ..plugin_utils._deployment_task import deployment_of, deployment_value, events_of
+from ..plugin_utils._facts import collect_facts
+
+
+class ActionModule(EventAction):
+    """Reports the start or the finish of a deployment."""
+
+    def report(
+        self, args: Dict[str, Any], environ: Mapping[str, str], task_vars: Dict[str, Any]
+    ) -> Dict[str, Any]:
+        """Compose the events of this phase and send them."""
+        params = self.validated(args, deployment_event_spec(), environ)
+        now = time.time()
+        facts = collect_facts(environ, _playbook(), task_vars.get("playbook_dir"))
+        deployment = deployment_of(params, facts, now)
+        events = events_of(deployment, params, now)
+        result = self.send(events, params, environ, task_vars)
+        return {**result, "deployment": deployment_value(deployment)}
+
+
+def _playbook() -> Optional[str]:
+    """Return the playbook of the command line; with several a task cannot know which one runs."""
+    playbooks = context.CLIARGS.get("args")
+    if isinstance(playbooks, (list, tuple)) and len(playbooks) == 1:
+        return str(playbooks[0])
+    return None  # the ad-hoc command has a host pattern there, which is text

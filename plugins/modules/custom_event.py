@@ -1,0 +1,184 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sends custom events; runs on the host of the task for report_from=target."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: custom_event
+short_description: Send custom events to Alibaba Cloud Monitor
+version_added: 1.0.0
+author: aliops.cloudmonitor contributors (@aliops)
+description:
+  - Sends one custom event, or thousands, to the custom event API of Alibaba Cloud Monitor (C(POST /event/custom/upload)).
+  - Many events go in as few requests as the limits of the service allow (100 events and 500,000 bytes a request), in order.
+  - Everything is checked before the first byte is sent. One wrong event among 10,000 is an error that names its index and field,
+    and nothing is sent.
+extends_documentation_fragment:
+  - aliops.cloudmonitor.reporting
+  - aliops.cloudmonitor.connection
+options:
+  name:
+    description: The name of the event. Alert rules match it exactly.
+    type: str
+  content:
+    description:
+      - What happened. A text is sent as it is; anything else, such as a mapping or a list, becomes compact JSON text.
+    type: raw
+  time:
+    description:
+      - When it happened, by default now.
+      - The form of the service (V(20171023T144439.948+0800)), ISO 8601 (UTC without an offset), a YAML date-time,
+        or epoch digits (from 100000000000 on milliseconds, below seconds).
+    type: raw
+  events:
+    description:
+      - Many events at once, instead of O(name) and O(content).
+      - O(group_id) beside it is the default of each event. A O(time) beside it is an error.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: As O(name). Required.
+        type: raw
+      content:
+        description: As O(content). Required.
+        type: raw
+      group_id:
+        description: As O(group_id).
+        type: raw
+      time:
+        description: As O(time).
+        type: raw
+seealso:
+  - module: aliops.cloudmonitor.deployment_event
+"""
+
+EXAMPLES = r"""
+- name: Say that the nightly job is done
+  aliops.cloudmonitor.custom_event:
+    name: nightly-export
+    content: "exported 1,203 orders"
+
+- name: Send a mapping as JSON, for an application group
+  aliops.cloudmonitor.custom_event:
+    name: cache-flushed
+    group_id: 4711
+    content:
+      keys: 18203
+      reason: schema change
+
+- name: Send many events with few requests
+  aliops.cloudmonitor.custom_event:
+    events:
+      - name: disk-replaced
+        content: "slot 3"
+        time: "2026-03-01T09:30:00+08:00"
+      - name: disk-replaced
+        content: "slot 7"
+        time: "2026-03-01T09:45:00+08:00"
+  register: sent
+
+- name: Send what did not get through the first time
+  aliops.cloudmonitor.custom_event:
+    events: "{{ sent.undelivered }}"
+  when: sent.undelivered is defined
+
+- name: Send from a host inside the VPC
+  aliops.cloudmonitor.custom_event:
+    name: node-drained
+    content: "{{ inventory_hostname }}"
+    region: cn-beijing
+    network: vpc
+    report_from: target
+"""
+
+RETURN = r"""
+events:
+  description: The events as sent, in the form of the O(events) option, the first 100 of them.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"name": "nightly-export", "content": "exported 1,203 orders", "group_id": 0, "time": "20260301T013000.000+0000"}]
+delivered:
+  description: How many events the service has accepted.
+  returned: always
+  type: int
+  sample: 1
+requests:
+  description: How many requests were made, further tries included.
+  returned: always
+  type: int
+  sample: 1
+endpoint:
+  description: The base URL of the service.
+  returned: always
+  type: str
+  sample: https://metrichub-cms-cn-hangzhou.aliyuncs.com
+undelivered:
+  description: The events that were not accepted, ready to be given as O(events) again.
+  returned: when events did not get through
+  type: list
+  elements: dict
+error:
+  description: What went wrong.
+  returned: when events did not get through
+  type: dict
+  contains:
+    kind:
+      description: >-
+        One word for programs. V(timeout), V(connection), V(tls), V(throttled), V(server_error), V(bad_request), V(signature), V(clock),
+        V(permission), V(refused), V(redirect), V(proxy), V(not_the_service), V(credentials), V(configuration), V(missing_library),
+        V(target), V(invalid_event) or V(invalid_input).
+      type: str
+      returned: always
+      sample: signature
+    http_status:
+      description: The HTTP status of the last answer, if there was one.
+      type: int
+      returned: always
+      sample: 403
+    code:
+      description: The code in the last answer of the service.
+      type: str
+      returned: always
+      sample: "403"
+    message:
+      description: What the service said, or why there was no answer.
+      type: str
+      returned: always
+    request_id:
+      description: The service's id of the last request, for its support.
+      type: str
+      returned: always
+"""
+
+import os
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._argspec import custom_event_spec
+from ..module_utils._errors import CloudMonitorError
+from ..module_utils._report import events_of, report, trouble
+
+
+def main() -> None:
+    """Send the events of the module's parameters."""
+    module = AnsibleModule(argument_spec=custom_event_spec(), supports_check_mode=True)
+    params = module.params
+    try:
+        events, single = events_of(params, time.time())
+        result = report(events, params, os.environ, single, module.check_mode)
+    except CloudMonitorError as exc:
+        result = trouble(exc, params["report_errors"])
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
+    if result.pop("failed", False):
+        module.fail_json(**{"changed": False, **result})
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

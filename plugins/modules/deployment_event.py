@@ -1,0 +1,173 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name, which composes the events.
+
+It has no code to run on a host: with report_from=target the action hands the composed events
+to the custom_event module there.
+"""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deployment_event
+short_description: Report the start or the finish of a deployment to Alibaba Cloud Monitor
+version_added: 1.0.0
+author: aliops.cloudmonitor contributors (@aliops)
+description:
+  - Sends a C(deployment-start) event, or a C(deployment-finish) event with the verdict, as custom events of Alibaba Cloud Monitor.
+  - A finish with O(status=failed) or O(status=aborted) also sends a C(deployment-failure) event, because an alert rule matches one
+    exact event name.
+  - The content of the events is compact JSON of at most 4,000 bytes with id, name, version, environment, user, controller, times,
+    and what is known of the CI job and the git checkout. Its JSON Schema is in the C(docs) folder of the collection.
+  - To wrap tasks so that the finish is reported whatever happens, use the role P(aliops.cloudmonitor.deployment#role).
+extends_documentation_fragment:
+  - aliops.cloudmonitor.reporting
+  - aliops.cloudmonitor.connection
+options:
+  phase:
+    description: Whether the deployment starts or has come to its end.
+    type: str
+    choices: [start, finish]
+    required: true
+  name:
+    description: The name of the deployment. Required for O(phase=start).
+    type: str
+  id:
+    description:
+      - Ties the events of one deployment together, at most 128 characters. The default for O(phase=start) is a new UUID.
+      - For O(phase=finish), O(id) and O(name) may stand in for O(deployment). Giving both is an error.
+    type: str
+  version:
+    description: What is deployed, for example V(1.4.2) or a commit.
+    type: str
+  environment:
+    description: Where it is deployed to, for example V(production).
+    type: str
+  details:
+    description: Whatever else you want to see in the event. Details that make the event larger than 4,000 bytes are an error.
+    type: dict
+  deployment:
+    description: For O(phase=finish), the RV(deployment) that the start returned. Check mode returns it, too.
+    type: dict
+  status:
+    description: How it ended. Required for O(phase=finish).
+    type: str
+    choices: [succeeded, failed, aborted]
+  start_event:
+    description: The name of the event at the start.
+    type: str
+    default: deployment-start
+  finish_event:
+    description: The name of the event at the end, however it ended.
+    type: str
+    default: deployment-finish
+  failure_event:
+    description: The name of the additional event of a deployment that failed or was aborted. Empty sends none.
+    type: str
+    default: deployment-failure
+notes:
+  - When the environment variable E(CLOUDMONITOR_RUN_ID) holds the id of a running deployment, the events carry it as C(parent).
+seealso:
+  - module: aliops.cloudmonitor.custom_event
+"""
+
+EXAMPLES = r"""
+- name: Report the start
+  aliops.cloudmonitor.deployment_event:
+    phase: start
+    name: shop
+    version: 1.4.2
+    environment: production
+  register: started
+  run_once: true
+
+- name: Deploy
+  ansible.builtin.copy:
+    content: "1.4.2"
+    dest: /tmp/shop.version
+    mode: "0644"
+
+- name: Report the finish
+  aliops.cloudmonitor.deployment_event:
+    phase: finish
+    deployment: "{{ started.deployment }}"
+    status: succeeded
+  run_once: true
+
+- name: Report the finish of a deployment that another playbook started
+  aliops.cloudmonitor.deployment_event:
+    phase: finish
+    id: "release-2026-03-01"
+    name: shop
+    status: failed
+    details:
+      ticket: OPS-1234
+  run_once: true
+"""
+
+RETURN = r"""
+deployment:
+  description: The deployment, ready to be given to O(phase=finish). What is not known is null.
+  returned: always
+  type: dict
+  contains:
+    id:
+      description: Ties the events of one deployment together.
+      type: str
+      returned: always
+    name:
+      description: The name of the deployment.
+      type: str
+      returned: always
+    version:
+      description: What is deployed.
+      type: str
+      returned: always
+    environment:
+      description: Where it is deployed to.
+      type: str
+      returned: always
+    status:
+      description: V(running), V(succeeded), V(failed) or V(aborted).
+      type: str
+      returned: always
+    started_at:
+      description: ISO 8601 in UTC with milliseconds.
+      type: str
+      returned: always
+    finished_at:
+      description: ISO 8601 in UTC with milliseconds.
+      type: str
+      returned: always
+    duration_s:
+      description: Seconds from start to finish.
+      type: float
+      returned: always
+events:
+  description: The events as sent, as returned by M(aliops.cloudmonitor.custom_event).
+  returned: always
+  type: list
+  elements: dict
+delivered:
+  description: How many events the service has accepted.
+  returned: always
+  type: int
+requests:
+  description: How many requests were made, further tries included.
+  returned: always
+  type: int
+endpoint:
+  description: The base URL of the service.
+  returned: always
+  type: str
+undelivered:
+  description: The events that were not accepted, ready for the C(events) option of M(aliops.cloudmonitor.custom_event).
+  returned: when events did not get through
+  type: list
+  elements: dict
+error:
+  description: What went wrong, as returned by M(aliops.cloudmonitor.custom_event).
+  returned: when events did not get through
+  type: dict
+"""

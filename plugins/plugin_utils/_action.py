@@ -1,0 +1,152 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ground of the actions: from a task's arguments to its result."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any, Dict, Mapping, Optional, Sequence
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
+from ansible.plugins.action import ActionBase
+
+from ..module_utils._credentials import Credentials
+from ..module_utils._errors import CloudMonitorError, InvalidInput
+from ..module_utils._event import Event
+from ..module_utils._options import (
+    Connection,
+    from_environment,
+    variable_of,
+    without_empty,
+)
+from ..module_utils._redact import Redactor
+from ..module_utils._report import diff, report, secrets_of, trouble
+
+_TARGET_MODULE = "aliops.cloudmonitor.custom_event"
+
+
+class TargetError(CloudMonitorError):
+    """The module could not be run on the target."""
+
+    kind = "target"
+
+
+class EventAction(ActionBase):
+    """Sends events from the controller, or with ``report_from: target`` from the host."""
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(
+        self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None
+    ) -> Dict[str, Any]:
+        """Run the task and return its result. Wrong input and outages are results, too."""
+        result: Dict[str, Any] = super().run(tmp, task_vars)
+        environ = self._environ()
+        args = without_empty(plain(self._task.args))
+        report_errors = str(args.get("report_errors") or "fail")
+        try:
+            result.update(self.report(args, environ, task_vars or {}))
+        except CloudMonitorError as exc:
+            result.update(Redactor(secrets_of(args)).value(trouble(exc, report_errors)))
+        return result
+
+    def report(
+        self, args: Dict[str, Any], environ: Mapping[str, str], task_vars: Dict[str, Any]
+    ) -> Dict[str, Any]:
+        """Do the task: ``args`` as the user gave them, without empty connection options."""
+        raise NotImplementedError
+
+    def validated(
+        self, args: Mapping[str, Any], spec: Mapping[str, Any], environ: Mapping[str, str]
+    ) -> Dict[str, Any]:
+        """Return ``args`` with defaults, aliases resolved and types converted.
+
+        The environment fills in connection options. Raises InvalidInput.
+        """
+        supplied = from_environment(args, environ)
+        checked = ArgumentSpecValidator(dict(spec)).validate({**supplied, **args})
+        if checked.error_messages:
+            text = str(checked.errors.msg)
+            if isinstance(checked.errors[0], UnsupportedError):
+                text = "Unsupported parameters for (%s) module: %s" % (self._task.action, text)
+            for name in supplied:
+                if name in text.replace("'", " ").split():
+                    text += " (%s comes from the environment variable %s)" % (
+                        name,
+                        variable_of(name, environ),
+                    )
+            raise InvalidInput(text)
+        return dict(checked.validated_parameters)
+
+    def send(
+        self,
+        events: Sequence[Event],
+        params: Mapping[str, Any],
+        environ: Mapping[str, str],
+        task_vars: Dict[str, Any],
+        single: bool = True,
+    ) -> Dict[str, Any]:
+        """Deliver ``events`` from where ``report_from`` says, and return the result."""
+        deliver = None
+        if params["report_from"] == "target":
+            deliver = partial(self._deliver_from_target, events, params, task_vars)
+        check_mode = bool(self._task.check_mode)
+        result = report(events, params, environ, single, check_mode, deliver)
+        if self._task.diff:
+            result["diff"] = Redactor(secrets_of(params)).value(diff(events))
+        return result
+
+    def _deliver_from_target(
+        self,
+        events: Sequence[Event],
+        params: Mapping[str, Any],
+        task_vars: Dict[str, Any],
+        connection: Connection,
+        credentials: Credentials,
+    ) -> Dict[str, Any]:
+        """Run the module on the host, with everything that the controller has worked out."""
+        options = {
+            "events": [event.as_option() for event in events],
+            "report_errors": params["report_errors"],
+            "access_key_id": credentials.access_key_id,
+            "access_key_secret": credentials.access_key_secret,
+            "security_token": credentials.security_token,
+            **vars(connection),
+        }
+        result: Dict[str, Any] = self._execute_module(
+            module_name=_TARGET_MODULE,
+            module_args={name: value for name, value in options.items() if value is not None},
+            task_vars=task_vars,
+        )
+        if result.get("failed") and "error" not in result:
+            # The module did not even run, for example for want of a Python on the host.
+            problem = "The events could not be sent from the target: %s" % result.get("msg")
+            lost = trouble(TargetError(problem), params["report_errors"], events)
+            if not lost.get("failed"):
+                del result["failed"]
+            result.update(lost)
+        return result
+
+    def _environ(self) -> Dict[str, str]:
+        """Return the controller's environment with the task's ``environment`` keyword over it."""
+        own: Dict[str, Any] = {}
+        self._compute_environment_string(own)
+        return {**os.environ, **{str(name): str(value) for name, value in own.items()}}
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` in Python's own types: without ansible-core's subclasses and tags.
+
+    A vaulted value is no str before ansible-core 2.19; its text is what the user means.
+    """
+    if isinstance(value, str) or type(value).__name__ == "AnsibleVaultEncryptedUnicode":
+        return str(value)
+    if isinstance(value, Mapping):
+        return {plain(name): plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
