@@ -85,10 +85,9 @@ class Environment:
         shutil.rmtree(self.folder, ignore_errors=True)
         subprocess.run([python, "-m", "venv", self.folder], check=True)
         # -qq: pip would warn about every package that one of several indexes does not have.
-        pip = [self.bin / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-        files: list[str | Path] = ["-r", REQUIREMENTS / f"{self.name}.txt"]
-        files += ["-c", REQUIREMENTS / lock]
-        subprocess.run([*pip, *files], check=True, stdin=subprocess.DEVNULL)
+        pip: list[str | Path] = [self.bin / "python", "-m", "pip", "install", "-qq"]
+        pip += ["--disable-pip-version-check", "-r", REQUIREMENTS / f"{self.name}.txt"]
+        subprocess.run([*pip, "-c", REQUIREMENTS / lock], check=True, stdin=subprocess.DEVNULL)
         stamp.write_text(wanted)
 
     def _fingerprint(self, python: Path | str) -> str:
@@ -136,12 +135,11 @@ def variables(environment: Environment, cache: Path, root: Path) -> dict[str, st
     empty.parent.mkdir(parents=True, exist_ok=True)
     empty.write_text("")
     env |= {
-        "PATH": os.pathsep.join([str(environment.bin), str(cache / "pythons"), *path]),
+        "PATH": os.pathsep.join([str(environment.bin), *path]),
         "ANSIBLE_CONFIG": str(empty),
         "ANSIBLE_HOME": str(cache / "ansible-home" / environment.name),
         "ANSIBLE_COLLECTIONS_PATH": str(root),
         "ANSIBLE_PLAYBOOK": str(environment.bin / "ansible-playbook"),
-        "PYTHONPATH": str(root),
         "PYTHONDONTWRITEBYTECODE": "1",
         "RUFF_CACHE_DIR": str(cache / "ruff"),
         "MYPY_CACHE_DIR": str(cache / "mypy"),

@@ -67,7 +67,10 @@ class Outcome:
 def set_up(steps: Steps) -> None:
     """Create the environments, so that their time is not taken for that of the first test."""
     print("newest:", steps.newest.folder)
-    print("oldest:", steps.oldest.folder)
+    try:
+        print("oldest:", steps.oldest.folder)
+    except StepSkipped as skipped:
+        print("oldest: none,", skipped)
 
 
 def attempt(name: str, step: Callable[[Steps], None], steps: Steps) -> Outcome:
@@ -106,7 +109,11 @@ def run(target: str, arguments: list[str]) -> int:
     if target in CHOOSING and arguments:
         chosen = chosen[:1]
     with workspace.locked():
-        workspace.copy_tree()
+        try:
+            workspace.copy_tree()
+        except subprocess.CalledProcessError:
+            print("git cannot list the files of the checkout, see above", file=sys.stderr)
+            return 1
         steps = Steps(workspace, arguments)
         if target == "test":
             steps.arguments = []

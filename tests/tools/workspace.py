@@ -38,7 +38,7 @@ class Workspace:
         base = Path(os.environ.get("XDG_CACHE_HOME") or "")
         if not base.is_absolute():  # an unset or relative XDG_CACHE_HOME does not count
             base = Path.home() / ".cache"
-        name = re.sub(r"[^A-Za-z0-9.-]+", "_", real.name)
+        name = re.sub(r"[^A-Za-z0-9.-]+", "_", real.name)[:20]
         digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:10]
         return cls(real, base / "aliops.cloudmonitor" / f"{name}-{digest}")
 
