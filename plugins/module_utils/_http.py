@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import socket
@@ -31,6 +32,7 @@ USER_AGENT = "aliops.cloudmonitor/%s (Ansible collection)" % VERSION
 
 # The service answers with some fifty bytes; more than this is something else.
 _BODY_LIMIT = 65_536
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 class TransportError(Exception):
@@ -113,7 +115,8 @@ class Transport:
             raise TransportError(
                 "timeout", "no complete answer within %g s" % self._timeout
             ) from exc
-        except requests.exceptions.RequestException as exc:
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
+            # urllib3's own: requests lets through what it says of an impossible host name.
             raise _transport_error(exc, self._timeout) from exc
         except OSError as exc:  # requests lets some through, such as an unreadable ca_path
             raise TransportError("connection", _reason(exc)) from exc
@@ -134,14 +137,21 @@ class Transport:
             return Response(answer.status_code, received, content, complete)
 
     def _new_session(self) -> Any:
-        session = requests.Session()
+        session: Any = requests.Session()
         # Neither .netrc (it replaces Authorization) nor anything else from the surroundings.
         session.trust_env = False
         session.verify = self._verify
         session.proxies = dict(self._proxies)
+        # Even when it does not follow a redirect, requests works out where it leads: it would
+        # read the whole body, of any length, and fail on a Location that is not a URL.
+        session.get_redirect_target = _no_target
         if self._verify is False:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         return session
+
+
+def _no_target(_answer: Any) -> None:
+    return None
 
 
 def _read(answer: Any) -> Tuple[bytes, bool]:
@@ -156,7 +166,8 @@ def _read(answer: Any) -> Tuple[bytes, bool]:
     except (urllib3.exceptions.HTTPError, OSError):
         return content, False
     announced = answer.headers.get("Content-Length", "")
-    cut = announced.isdigit() and len(content) < min(int(announced), _BODY_LIMIT)
+    # urllib3 2 finds this out by itself; a header that is no number says nothing.
+    cut = _LENGTH.fullmatch(announced) and len(content) < min(int(announced), _BODY_LIMIT)
     return content, not cut
 
 
@@ -198,5 +209,10 @@ def _reason(exc: BaseException) -> str:
     for cause in reversed(chain):
         if isinstance(cause, OSError) and cause.strerror:
             return str(cause.strerror)[:300]
-    text = str(chain[-1]) or type(chain[-1]).__name__
-    return re.sub(r"//[^/@\s]+@", "//", text)[:300]  # a proxy's URL may hold a password
+    last = chain[-1]
+    if isinstance(last, UnicodeError):
+        return "the host name is not a possible one: a part of it is empty or too long"
+    text = " ".join(str(last).split()) or type(last).__name__
+    if isinstance(last, http.client.BadStatusLine):
+        return "the answer is not HTTP (%r)" % text[:100]
+    return re.sub(r"//\S*@", "//", text)[:300]  # a proxy's URL may hold a password
