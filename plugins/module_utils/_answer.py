@@ -13,10 +13,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Union
 
 # From here on a difference of clocks is worth telling; the service's tolerance is not documented.
 _SKEW_SECONDS = 120
+# A Retry-After of more digits than this means the same: not today.
+_LONGEST_WAIT = 1e9
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,12 @@ class Refused:
 Verdict = Union[Delivered, Retry, Refused]
 
 
-def classify(response: Response, sent_at: float) -> Verdict:
+def classify(response: Response, sent_at: float, redact: Callable[[str], str] = str) -> Verdict:
     """Return Delivered, Retry or Refused for an answer.
 
     ``sent_at`` is the epoch of the request's own Date header; it tells a wrong clock from a
-    wrong secret.
+    wrong secret. ``redact`` takes secrets out of what the other side says: the service may
+    repeat a long security token, and half of it would no longer be recognised.
     """
     status = response.status
     if not response.complete:
@@ -90,15 +93,15 @@ def classify(response: Response, sent_at: float) -> Verdict:
         )
     if 300 <= status <= 399:
         return _redirect(status)
-    said = _service_answer(response)
+    said = _service_answer(response, redact)
     if status == 200 and said is not None and said.code == "200":
         return Delivered(said)
     if said is not None:
         return _said_by_service(said, response, sent_at)
-    return _said_by_something_else(response)
+    return _said_by_something_else(response, redact)
 
 
-def _service_answer(response: Response) -> Optional[Answer]:
+def _service_answer(response: Response, redact: Callable[[str], str]) -> Optional[Answer]:
     """Return the service's own words, or None when this is not the form of its answers."""
     try:
         body = json.loads(response.body.decode("utf-8"))
@@ -108,15 +111,15 @@ def _service_answer(response: Response) -> Optional[Answer]:
         return None
     return Answer(
         http_status=response.status,
-        code=str(body["code"]).strip()[:20],
-        message=str(body.get("msg") or body.get("message") or "")[:500],
-        request_id=_request_id(body),
+        code=redact(str(body["code"])).strip()[:20],
+        message=redact(str(body.get("msg") or body.get("message") or ""))[:500],
+        request_id=_request_id(body, redact),
     )
 
 
-def _request_id(body: Dict[str, Any]) -> Optional[str]:
+def _request_id(body: Dict[str, Any], redact: Callable[[str], str]) -> Optional[str]:
     value = body.get("requestId") or body.get("RequestId")
-    return str(value)[:100] if value else None
+    return redact(str(value))[:100] if value else None
 
 
 def _said_by_service(said: Answer, response: Response, sent_at: float) -> Verdict:
@@ -202,7 +205,7 @@ def _redirect(status: int) -> Refused:
     )
 
 
-def _said_by_something_else(response: Response) -> Verdict:
+def _said_by_something_else(response: Response, redact: Callable[[str], str]) -> Verdict:
     status = response.status
     answer = Answer(http_status=status)
     if status == 429:
@@ -232,7 +235,7 @@ def _said_by_something_else(response: Response) -> Verdict:
     return Refused(
         "not_the_service",
         "something that is not Cloud Monitor answered (HTTP %d, %s)"
-        % (status, response.headers.get("content-type") or "no content type"),
+        % (status, redact(response.headers.get("content-type") or "no content type")[:100]),
         "check endpoint, and the network for a login page or a proxy that answers by itself",
         answer,
         keep=True,
@@ -243,7 +246,7 @@ def _retry_after(response: Response) -> Optional[float]:
     """Return the seconds of a Retry-After header, in either of its forms (RFC 9110, 10.2.3)."""
     value = response.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
-        return float(value)
+        return min(float(value), _LONGEST_WAIT)
     wanted, now = _http_epoch(value), _http_epoch(response.headers.get("date", ""))
     if wanted is None or now is None:
         return None

@@ -127,7 +127,7 @@ class Client:
             now,
         )
         try:
-            return classify(self._transport.post(headers, batch.body), now)
+            return classify(self._transport.post(headers, batch.body), now, self._redactor.text)
         except TransportError as exc:
             return failure(exc)
 
