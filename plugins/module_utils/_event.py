@@ -123,12 +123,19 @@ def _name(value: Any, index: Optional[int]) -> str:
     if value is None:
         raise InvalidEvent("is missing; give the event a name", "name", index)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = str(value)  # as Ansible does for every option of type str
+        value = _number_text(value, index)  # as Ansible does for every option of type str
     if not isinstance(value, str):
         raise InvalidEvent("must be text and is %s; quote it" % _kind(value), "name", index)
     if not value.strip():
         raise InvalidEvent("is empty; give the event a name", "name", index)
     return _utf8(str(value), "name", index)
+
+
+def _number_text(value: Any, index: Optional[int]) -> str:
+    try:
+        return str(value)
+    except ValueError as exc:  # Python refuses to write an integer of more than 4,300 digits
+        raise InvalidEvent("has too many digits; give the event a name", "name", index) from exc
 
 
 def _content(value: Any, index: Optional[int]) -> str:
@@ -164,7 +171,8 @@ def _group_id(value: Any, index: Optional[int]) -> int:
         number = int(value)  # Jinja makes text of numbers
     if number is None or not 0 <= number <= _GROUP_ID_MAX:
         raise InvalidEvent(
-            "must be the number of an application group (0 for none) and is %r" % str(value)[:60],
+            "must be the number of an application group (0 for none) and is %r"
+            % _shown(value)[:60],
             "group_id",
             index,
         )
@@ -176,6 +184,13 @@ def _time(value: Any, now: float, index: Optional[int]) -> str:
         return wire_time(now if value is None or value == "" else value)
     except InvalidTime as exc:
         raise InvalidEvent(str(exc), "time", index) from exc
+
+
+def _shown(value: Any) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python refuses to write an integer of more than 4,300 digits
+        return "a number of very many digits"
 
 
 def _kind(value: Any) -> str:
