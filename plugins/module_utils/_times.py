@@ -42,7 +42,9 @@ def wire_time(value: Any) -> str:
     from 1e11 on, seconds below. Raises InvalidTime.
     """
     moment = _moment(value)
-    offset = moment.strftime("%z")[:5]  # an offset with seconds has no wire form
+    offset = moment.strftime("%z")
+    if len(offset) > 5:  # an offset with seconds has no wire form
+        moment, offset = moment.astimezone(timezone.utc), "+0000"
     return "%s.%03d%s" % (moment.strftime("%Y%m%dT%H%M%S"), moment.microsecond // 1000, offset)
 
 
@@ -124,4 +126,7 @@ def _zone(text: Any) -> timezone:
 
 
 def _shown(value: Any) -> str:
-    return repr(str(value)[:60])
+    try:
+        return repr(str(value)[:60])
+    except ValueError:  # Python refuses to write an integer of more than 4,300 digits
+        return "a number of very many digits"
