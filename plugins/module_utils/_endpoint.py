@@ -72,6 +72,8 @@ def _own_endpoint(endpoint: str) -> str:
         raise _not_a_url("it must start with http:// or https:// and name a host")
     if any(character.isspace() for character in text):
         raise _not_a_url("it holds a space")
+    if "\\" in text:  # some take it for a slash, some for a part of the name
+        raise _not_a_url("it holds a backslash")
     if "@" in parts.netloc:
         raise _not_a_url("it holds a user name or password; leave them out, requests are signed")
     if parts.query or parts.fragment or parts.path.rstrip("/") not in ("", RESOURCE):
