@@ -29,7 +29,7 @@ def git_context(folder: str) -> Optional[Dict[str, str]]:
             git = _git_dir(parent / ".git")
             if git is not None:
                 return _head(git) or None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: links that lead in a circle
         pass
     return None
 
