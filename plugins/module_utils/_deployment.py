@@ -160,7 +160,8 @@ def _smaller(deployment: Deployment) -> Iterator[Deployment]:
         cut = tuple(_cut_texts(failure, characters) for failure in deployment.failures[:number])
         current = replace(deployment, failures=cut)
         yield current
-    for name, nothing in (("context", None), ("git", None), ("ci", None), ("failures", ())):
+    without: Dict[str, Any] = {"context": None, "git": None, "ci": None, "failures": ()}
+    for name, nothing in without.items():
         current = replace(current, **{name: nothing})
         yield current
     for characters in (200, 100, 50, 16):
