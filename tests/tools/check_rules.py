@@ -37,7 +37,7 @@ def check_python(text: str) -> Iterator[str]:
 def check(path: Path) -> Iterator[str]:
     """Yield what is wrong with one file."""
     text = path.read_text(encoding="utf-8")
-    first, _, rest = text.partition("\n")
+    first, rest = (text + "\n").split("\n", maxsplit=1)
     starts = rest if first.startswith("#!") or first == "---" else text
     if not starts.startswith(HEADER):
         yield "does not begin with the licence header"

@@ -11,9 +11,10 @@ usable() {
     "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
 }
 
-for name in python3.13 "$HOME"/.pyenv/versions/3.13*/bin/python3.13 \
-            python3.12 "$HOME"/.pyenv/versions/3.12*/bin/python3.12 \
-            python3.11 "$HOME"/.pyenv/versions/3.11*/bin/python3.11 python3; do
+pyenv=${PYENV_ROOT:-$HOME/.pyenv}/versions
+for name in python3.13 "$pyenv"/3.13*/bin/python3.13 \
+            python3.12 "$pyenv"/3.12*/bin/python3.12 \
+            python3.11 "$pyenv"/3.11*/bin/python3.11 python3; do
     if usable "$name"; then
         # -B: nothing is written beside the scripts.
         exec "$name" -B -X utf8 "$(dirname -- "$0")/run.py" "$@"
