@@ -26,6 +26,7 @@ from _receiver_wire import Wire, deliver, render
 
 _CONTROL = "/control/"
 _STOP_SECONDS = 2.0
+_THREAD = "cloudmonitor-receiver"
 
 
 class Receiver:
@@ -85,20 +86,23 @@ class Receiver:
         self._wake: Optional[socket.socket] = None
 
     def start(self) -> Receiver:
-        """Listen and serve in threads of their own; raises OSError when the port is not free."""
+        """Listen and serve in threads; raises OSError or OverflowError when the port is no use."""
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(self._address)
             listener.listen(128)
-        except OSError:
+        except (OSError, OverflowError):
             listener.close()
+            self._ledger.close()
             raise
         listener.setblocking(False)
         self._port = listener.getsockname()[1]
         woken, self._wake = socket.socketpair()
-        self._acceptor = threading.Thread(target=self._accept, args=(listener, woken), daemon=True)
+        self._acceptor = threading.Thread(
+            target=self._accept, args=(listener, woken), name=_THREAD, daemon=True
+        )
         self._acceptor.start()
         return self
 
@@ -217,7 +221,7 @@ class Receiver:
         with self._lock:
             self._connections += 1
             thread = threading.Thread(
-                target=self._serve, args=(sock, self._connections), daemon=True
+                target=self._serve, args=(sock, self._connections), name=_THREAD, daemon=True
             )
             self._open[thread] = sock
         thread.start()

@@ -25,16 +25,17 @@ In a test, with this folder on the module path:
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import select
 import signal
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Mapping, Optional, Sequence
+from typing import Iterator, Mapping, Optional, Sequence
 
 from _receiver_faults import FaultError, fault_help, parse_fault
 from _receiver_server import Receiver, loopback_address
@@ -62,6 +63,7 @@ control:
 """
 
 _POLL_SECONDS = 0.2
+_MAX_SECONDS = 1e9
 
 
 def main(argv: Optional[Sequence[str]] = None, environ: Mapping[str, str] = os.environ) -> int:
@@ -75,34 +77,52 @@ def main(argv: Optional[Sequence[str]] = None, environ: Mapping[str, str] = os.e
     parent = os.getppid()
     parser = _parser()
     args = parser.parse_args(argv)
+    if args.tls_key and not args.tls_cert:
+        parser.error("--tls-key needs --tls-cert")
+    credential = _credential(parser, environ)
     stop_signals = _StopSignals()
     try:
-        receiver = Receiver(
-            [_credential(parser, environ)],
-            faults=args.fault,
-            rate=args.rate,
-            host=args.host,
-            port=args.port,
-            date_window=args.date_window,
-            clock_offset=args.clock_offset,
-            events_file=args.events,
-            requests_file=args.requests,
-            tls_cert=args.tls_cert,
-            tls_key=args.tls_key,
-        ).start()
+        with _receiver(args, credential) as receiver, _port_file(args.port_file, receiver.port):
+            print("listening on " + receiver.url, flush=True)
+            stop_signals.wait(args.lifetime, parent if args.exit_with_parent else None)
     except (OSError, OverflowError) as error:
+        # A port that is taken or is none, a file that cannot be used.
         parser.error(str(error))
-    try:
-        if args.port_file:
-            _write_port(args.port_file, receiver.port)
-        print("listening on " + receiver.url, flush=True)
-        stop_signals.wait(args.lifetime, parent if args.exit_with_parent else None)
-    finally:
-        receiver.stop()
-        if args.port_file:
-            with suppress(FileNotFoundError):
-                Path(args.port_file).unlink()
     return 0
+
+
+def _receiver(args: argparse.Namespace, credential: Credential) -> Receiver:
+    return Receiver(
+        [credential],
+        faults=args.fault,
+        rate=args.rate,
+        host=args.host,
+        port=args.port,
+        date_window=args.date_window,
+        clock_offset=args.clock_offset,
+        events_file=args.events,
+        requests_file=args.requests,
+        tls_cert=args.tls_cert,
+        tls_key=args.tls_key,
+    )
+
+
+@contextmanager
+def _port_file(path: Optional[str], port: int) -> Iterator[None]:
+    """Keep the port in a file; a reader finds either no file or all of it."""
+    if path is None:
+        yield
+        return
+    target = Path(path)
+    fd, name = tempfile.mkstemp(dir=target.parent, prefix=".port-")
+    with os.fdopen(fd, "w", encoding="ascii") as stream:
+        stream.write("%d\n" % port)
+    Path(name).replace(target)
+    try:
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            target.unlink()
 
 
 class _StopSignals:
@@ -127,15 +147,6 @@ class _StopSignals:
                 return
             left = max(0.0, end - time.monotonic())
             select.select([self._wakeup], [], [], min(_POLL_SECONDS, left))
-
-
-def _write_port(path: str, port: int) -> None:
-    """Write the port so that a reader finds either no file or all of it."""
-    target = Path(path)
-    fd, name = tempfile.mkstemp(dir=target.parent, prefix=".port-")
-    with os.fdopen(fd, "w", encoding="ascii") as stream:
-        stream.write("%d\n" % port)
-    Path(name).replace(target)
 
 
 def _credential(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> Credential:
@@ -177,7 +188,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--clock-offset",
-        type=float,
+        type=_offset,
         default=0.0,
         metavar="S",
         help="seconds that the receiver's clock is wrong, ahead or (negative) behind",
@@ -217,13 +228,25 @@ def _count(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.0 < value < 1e9:
+    value = _number(text)
+    if not 0.0 < value < _MAX_SECONDS:
         raise argparse.ArgumentTypeError("%s is not a number of seconds over 0" % text)
     return value
+
+
+def _offset(text: str) -> float:
+    value = _number(text)
+    if not abs(value) < _MAX_SECONDS:
+        raise argparse.ArgumentTypeError("%s is not a number of seconds" % text)
+    return value
+
+
+def _number(text: str) -> float:
+    """Return a number, or the one that no comparison holds for."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 if __name__ == "__main__":
