@@ -49,7 +49,7 @@ class Steps:
         folder = self.workspace.fresh("pythons")
         missing = ", ".join(environments.link_pythons(folder))
         if missing:
-            self.notes.append(f"Python {missing} not installed: nothing was tried on it")
+            self.notes.append(f"nothing was tried on Python {missing}: not installed")
         return folder
 
     def _call(
