@@ -51,7 +51,7 @@ class EventAction(ActionBase):
         try:
             result.update(self.report(args, environ, task_vars or {}))
         except CloudMonitorError as exc:
-            result.update(Redactor(secrets_of(args)).value(trouble(exc, report_errors)))
+            result.update(Redactor(secrets_of(args, environ)).value(trouble(exc, report_errors)))
         return result
 
     def report(
@@ -68,7 +68,12 @@ class EventAction(ActionBase):
         The environment fills in connection options. Raises InvalidInput.
         """
         supplied = from_environment(args, environ)
-        checked = ArgumentSpecValidator(dict(spec)).validate({**supplied, **args})
+        # The fallbacks of the specification would ask the process's environment, past the task's.
+        plain_spec = {
+            name: {key: value for key, value in entry.items() if key != "fallback"}
+            for name, entry in spec.items()
+        }
+        checked = ArgumentSpecValidator(plain_spec).validate({**supplied, **args})
         if checked.error_messages:
             text = str(checked.errors.msg)
             if isinstance(checked.errors[0], UnsupportedError):
@@ -97,7 +102,7 @@ class EventAction(ActionBase):
         check_mode = bool(self._task.check_mode)
         result = report(events, params, environ, single, check_mode, deliver)
         if self._task.diff:
-            result["diff"] = Redactor(secrets_of(params)).value(diff(events))
+            result["diff"] = Redactor(secrets_of(params, environ)).value(diff(events))
         return result
 
     def _deliver_from_target(
@@ -126,8 +131,8 @@ class EventAction(ActionBase):
             # The module did not even run, for example for want of a Python on the host.
             problem = "The events could not be sent from the target: %s" % result.get("msg")
             lost = trouble(TargetError(problem), params["report_errors"], events)
-            if not lost.get("failed"):
-                del result["failed"]
+            for name in ("failed", "rc"):  # either would fail the task that only warns
+                result.pop(name, None)
             result.update(lost)
         return result
 
