@@ -50,44 +50,56 @@ def report(
     """
     requests = batches(events, single)
     result: Dict[str, Any] = {
-        "changed": check_mode,
+        "changed": False,
         "events": [event.as_option() for event in events[:SHOWN_EVENTS]],
         "delivered": 0,
         "requests": 0,
         "endpoint": None,
     }
-    secrets: Sequence[str] = secrets_of(params)
+    secrets = secrets_of(params, environ)
     try:
         connection = connection_of(params)
         result["endpoint"] = connection.endpoint
         if check_mode:
             given_credentials(params, environ)
-            return result
+            result["changed"] = True
+            return dict(Redactor(secrets).value(result))
         credentials = resolve_credentials(params, environ)
-        secrets = credentials.secrets
+        secrets += credentials.secrets
         if deliver is not None:
             result.update(deliver(connection, credentials))
         else:
-            sent = _send(requests, connection, credentials, environ)
-            result.update(
-                changed=sent.delivered > 0, delivered=sent.delivered, requests=sent.requests
-            )
-            if sent.error is not None:
-                result.update(trouble(sent.error, params["report_errors"], sent.undelivered))
+            result.update(_here(requests, connection, credentials, environ, params))
     except CloudMonitorError as exc:
         result.update(trouble(exc, params["report_errors"], events))
     return dict(Redactor(secrets).value(result))
 
 
-def secrets_of(params: Mapping[str, Any]) -> List[str]:
-    """Return the secrets among a task's options, under each of their names."""
-    return [
-        str(params[name])
-        for option in CONNECTION_OPTIONS
-        if option.no_log
-        for name in (option.name, *option.aliases)
-        if params.get(name)
-    ]
+def secrets_of(params: Mapping[str, Any], environ: Mapping[str, str]) -> List[str]:
+    """Return the secrets among a task's options, under each of their names, and its variables."""
+    hidden = [option for option in CONNECTION_OPTIONS if option.no_log]
+    found = [params.get(name) for option in hidden for name in (option.name, *option.aliases)]
+    found += [environ.get(variable) for option in hidden for variable in option.env]
+    return [str(secret) for secret in found if secret]
+
+
+def _here(
+    requests: Sequence[Batch],
+    connection: Connection,
+    credentials: Credentials,
+    environ: Mapping[str, str],
+    params: Mapping[str, Any],
+) -> Dict[str, Any]:
+    """Send from this process and return what it adds to the result."""
+    sent = _send(requests, connection, credentials, environ)
+    added: Dict[str, Any] = {
+        "changed": sent.delivered > 0,
+        "delivered": sent.delivered,
+        "requests": sent.requests,
+    }
+    if sent.error is not None:
+        added.update(trouble(sent.error, params["report_errors"], sent.undelivered))
+    return added
 
 
 def _send(
