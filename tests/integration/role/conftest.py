@@ -1,0 +1,79 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the role's tests: one receiver, and playbooks that report to it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.aliops.cloudmonitor.tests.integration.role.harness import (
+    WITHOUT_ROLE,
+    Outcome,
+    Play,
+    Running,
+)
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "playbooks" / "files"))
+from cloudmonitor_receiver import Credential, Receiver
+
+KEY = ("role-key", "role-secret")
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[Receiver]:
+    """The receiver of all tests of the role."""
+    with Receiver([Credential(*KEY)]) as running:
+        yield running
+
+
+@pytest.fixture
+def reporting(endpoint: Receiver) -> dict[str, str]:
+    """The environment that makes a run report to the receiver."""
+    return {
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": KEY[0],
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": KEY[1],
+        "CLOUDMONITOR_ENDPOINT": endpoint.url,
+    }
+
+
+@pytest.fixture
+def deploy(
+    endpoint: Receiver, reporting: dict[str, str], tmp_path: Path
+) -> Callable[[Play], tuple[Outcome, Outcome]]:
+    """Run a play with the role and, at the same time, without it; return both outcomes."""
+
+    def run(play: Play) -> tuple[Outcome, Outcome]:
+        known = len(endpoint.events)
+        ours = Running(play, play.role, tmp_path / "with", reporting)
+        theirs = Running(play, WITHOUT_ROLE, tmp_path / "without", {})
+        outcomes = ours.outcome(), theirs.outcome()
+        events = [
+            {"event": event["name"], "group": event["groupId"], **json.loads(event["content"])}
+            for event in endpoint.events[known:]
+        ]
+        return replace(outcomes[0], events=events), outcomes[1]
+
+    return run
+
+
+@pytest.fixture
+def report(endpoint: Receiver, reporting: dict[str, str], tmp_path: Path) -> Callable[..., Outcome]:
+    """Run a play with the role only; further environment variables may be given."""
+
+    def run(play: Play, **env: str) -> Outcome:
+        known = len(endpoint.events)
+        outcome = Running(play, play.role, tmp_path / "with", {**reporting, **env}).outcome()
+        events = [
+            {"event": event["name"], "group": event["groupId"], **json.loads(event["content"])}
+            for event in endpoint.events[known:]
+        ]
+        return replace(outcome, events=events)
+
+    return run

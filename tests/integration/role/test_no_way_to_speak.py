@@ -1,0 +1,116 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where Ansible ends a deployment before the role's last task, and what happens then.
+
+The role's documentation lists these cases. What counts is that none of them is called a success.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.release import __version__ as core_version
+
+from ansible_collections.aliops.cloudmonitor.tests.integration.role.harness import (
+    DEADLINE,
+    Outcome,
+    Play,
+    Running,
+)
+
+CORE = tuple(int(part) for part in core_version.split(".")[:2])
+Deploy = Callable[[Play], tuple[Outcome, Outcome]]
+SIX = ("h1", "h2", "h3", "h4", "h5", "h6")
+
+
+def _ending(meta: str) -> str:
+    return f"""
+- name: Before
+  ansible.builtin.debug:
+- name: End
+  ansible.builtin.meta: {meta}
+- name: Last
+  ansible.builtin.debug:
+"""
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        Play(gone=("h1", "h2", "h3")),
+        Play(deploy=_ending("end_play")),
+        Play(deploy=_ending("end_batch")),
+        Play(deploy=_ending("end_host")),
+        Play(keywords="serial: 2", hosts=SIX, gone=("h3", "h4")),
+    ],
+    ids=["all_unreachable", "end_play", "end_batch", "end_host_on_all", "batch_unreachable"],
+)
+def test_the_start_stays_without_a_finish(play: Play, deploy: Deploy) -> None:
+    ours, theirs = deploy(play)
+
+    assert ours.phases == ["running"]
+    assert ours.facts == theirs.facts, ours.output + theirs.output
+
+
+@pytest.mark.skipif(CORE >= (2, 17), reason="from 2.17 on the role can report this")
+def test_any_errors_fatal_with_an_unreachable_host_on_2_16(deploy: Deploy) -> None:
+    ours, theirs = deploy(Play(keywords="any_errors_fatal: true", gone=("h2",)))
+
+    assert "succeeded" not in ours.phases
+    assert ours.returncode == theirs.returncode != 0
+
+
+def test_end_host_on_one_host_counts_as_failed(deploy: Deploy) -> None:
+    tasks = _ending("end_host") + '  when: inventory_hostname != "h2"\n'
+    tasks = tasks.replace("end_host\n", 'end_host\n  when: inventory_hostname == "h2"\n')
+
+    ours, theirs = deploy(Play(deploy=tasks))
+
+    assert ours.phases == ["running", "failed"]
+    assert ours.facts == theirs.facts, ours.output + theirs.output
+
+
+def test_a_killed_run_reports_no_success(
+    endpoint: Any, reporting: dict[str, str], tmp_path: Path
+) -> None:
+    known = len(endpoint.events)
+    running = Running(
+        Play(deploy="- name: Wait\n  ansible.builtin.pause:\n    seconds: 60\n"),
+        Play.role,
+        tmp_path / "with",
+        reporting,
+    )
+    try:
+        endpoint.wait_for(known + 1, DEADLINE)
+    finally:
+        running.process.send_signal(signal.SIGKILL)
+        outcome = running.outcome()
+
+    phases = [json.loads(event["content"])["status"] for event in endpoint.events[known:]]
+    assert phases == ["running"], outcome.output
+    assert outcome.returncode == -signal.SIGKILL
+
+
+def test_an_interrupted_run_reports_no_success(
+    endpoint: Any, reporting: dict[str, str], tmp_path: Path
+) -> None:
+    known = len(endpoint.events)
+    deploy = "- name: Wait\n  ansible.builtin.raw: sleep 60\n"
+    running = Running(Play(deploy=deploy), Play.role, tmp_path / "with", reporting)
+    try:
+        endpoint.wait_for(known + 1, DEADLINE)
+        time.sleep(0)
+    finally:
+        running.process.send_signal(signal.SIGINT)
+        outcome = running.outcome()
+
+    phases = [json.loads(event["content"])["status"] for event in endpoint.events[known:]]
+    assert "succeeded" not in phases, outcome.output
+    assert outcome.returncode != 0
