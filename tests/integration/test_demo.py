@@ -1,0 +1,204 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The demo, run as a user runs it: from an installed collection, by its name."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+COLLECTION = Path(__file__).resolve().parents[2]
+SECONDS = 240
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with the collection installed, a home and a folder for temporary files."""
+
+    root: Path
+
+    @property
+    def temporary(self) -> Path:
+        return self.root / "tmp"
+
+    @property
+    def collections(self) -> Path:
+        return self.root / "collections"
+
+    def start(self, *args: str, **variables: str) -> subprocess.Popen[str]:
+        beside = Path(sys.executable).with_name("ansible-playbook")
+        executable = os.environ.get("ANSIBLE_PLAYBOOK") or str(beside)
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.root / "home"),
+            "TMPDIR": str(self.temporary),
+            "LC_ALL": "C.UTF-8",
+            "ANSIBLE_COLLECTIONS_PATH": str(self.collections),
+            "ANSIBLE_CONFIG": str(self.root / "ansible.cfg"),
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "ANSIBLE_DEPRECATION_WARNINGS": "true",
+            "ANSIBLE_NOCOLOR": "true",
+            "COLUMNS": "4000",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **variables,
+        }
+        return subprocess.Popen(
+            [executable, "aliops.cloudmonitor.demo", *args],
+            env=env,
+            cwd=self.root / "home",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *args: str, **variables: str) -> tuple[int, str]:
+        """Run the demo to its end; return its exit status and its output."""
+        process = self.start(*args, **variables)
+        try:
+            output, _ = process.communicate(timeout=SECONDS)
+        finally:
+            process.kill()
+        return process.returncode, output
+
+    def files(self) -> set[Path]:
+        return set(self.collections.rglob("*"))
+
+    def leftovers(self) -> list[str]:
+        """Temporary folders, and processes that run something from this place."""
+        left = [str(path) for path in self.temporary.glob("cloudmonitor-demo.*")]
+        for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                command = cmdline.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:  # it has just ended
+                continue
+            if str(self.collections) in command:
+                left.append(command)
+        return left
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    target = tmp_path / "collections" / "ansible_collections" / "aliops" / "cloudmonitor"
+    for folder in ("meta", "playbooks", "plugins", "roles"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(COLLECTION / folder, target / folder, ignore=ignored)
+    for folder in ("home", "tmp"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "ansible.cfg").touch()
+    return Place(tmp_path)
+
+
+def until(found: Callable[[], T], what: str) -> T:
+    deadline = time.monotonic() + 60
+    while not (value := found()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+    return value
+
+
+def table(output: str) -> list[list[str]]:
+    """The rows of the table, each as its words."""
+    shown = output.partition("TASK [What arrived]")[2].partition("TASK [")[0]
+    rows = re.findall(r'^ +"(deployment-\w+ .*|page-cached .*)",?$', shown, re.MULTILINE)
+    return [row.split() for row in rows]
+
+
+def test_demo_shows_every_event_and_leaves_nothing_behind(place: Place) -> None:
+    installed = place.files()
+
+    rc, output = place.run()
+
+    articles = ["articles", "1"]
+    assert rc == 0, output
+    assert [[word for word in row if word not in "s"] for row in table(output)] == [
+        ["deployment-start", "shop", "1.4.2", "running"],
+        ["deployment-finish", "shop", "1.4.2", "succeeded", took(output, 1)],
+        ["deployment-start", "shop", "1.5.0", "running", "ticket", "OPS-1234"],
+        ["deployment-finish", "shop", "1.5.0", "failed", took(output, 3), "ticket", "OPS-1234"],
+        ["deployment-failure", "shop", "1.5.0", "failed", took(output, 4), "ticket", "OPS-1234"],
+        ["deployment-start", "price-list", "2026-11", "running"],
+        ["deployment-finish", "price-list", "2026-11", "succeeded", took(output, 6), *articles],
+        ["page-cached", "250", "events"],
+    ]
+    assert '"257 events in 9 requests, ' in output
+    assert "WARN" not in output, output
+    assert "DEPRECAT" not in output, output
+    assert "\\n" not in output.partition("TASK [What arrived]")[2]
+    until(lambda: not place.leftovers(), "something is left")
+    assert place.files() == installed
+
+
+def took(output: str, row: int) -> str:
+    """The duration in a row, which must be a number of seconds above 0."""
+    seconds = table(output)[row][4]
+    assert float(seconds) > 0
+    return seconds
+
+
+def test_demo_never_talks_to_the_service_of_the_users_settings(place: Place) -> None:
+    rc, output = place.run(
+        ALIBABA_CLOUD_ACCESS_KEY_ID="users-id",
+        ALIBABA_CLOUD_ACCESS_KEY_SECRET="users-secret",
+        ALIBABA_CLOUD_SECURITY_TOKEN="users-token",
+        CLOUDMONITOR_ENDPOINT="http://127.0.0.1:9",
+        CLOUDMONITOR_NETWORK="nonsense",
+        http_proxy="http://127.0.0.1:9",
+        ANSIBLE_STRATEGY="free",
+        ANSIBLE_ANY_ERRORS_FATAL="true",
+    )
+
+    assert rc == 0, output
+    assert len(table(output)) == 8, output
+
+
+def test_a_demo_that_breaks_off_says_so_shows_no_secret_and_leaves_nothing(place: Place) -> None:
+    process = place.start("-vvvv")
+    try:
+        hosts = until(lambda: list(place.temporary.glob("*/hosts")), "nothing was deployed")
+        folder = hosts[0].parent
+        secret = (folder / "secret").read_text().strip()
+        mode = (folder / "secret").stat().st_mode & 0o777
+        os.kill(int((folder / "pid").read_text()), signal.SIGTERM)
+        output, _ = process.communicate(timeout=SECONDS)
+    finally:
+        process.kill()
+
+    assert process.returncode != 0
+    assert "What to do: check endpoint" in output
+    assert len(secret) == 50
+    assert mode == 0o600
+    assert secret not in output
+    until(lambda: not place.leftovers(), "something is left")
+
+
+@pytest.mark.parametrize(
+    ("args", "advice"),
+    [((), "-m pip install requests"), (("--check",), "run it without --check")],
+    ids=["without_requests", "check_mode"],
+)
+def test_what_the_demo_needs_is_said_before_anything_starts(
+    place: Place, args: tuple[str, ...], advice: str
+) -> None:
+    (place.root / "requests.py").write_text("raise ImportError('made to fail')\n")
+
+    rc, output = place.run(*args, PYTHONPATH=str(place.root))
+
+    assert rc == 2, output
+    assert advice in output
+    assert not place.leftovers()
