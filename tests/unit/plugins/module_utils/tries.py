@@ -1,0 +1,60 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One try over HTTP, and the usual scripts for the other side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._answer import Response
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._http import (
+    Transport,
+    TransportError,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import Connection
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.loopback import (
+    OK,
+    PATIENCE,
+    Script,
+    Talk,
+)
+
+HEADERS = {"Authorization": "an-id:SIGNATURE", "x-cms-ip": "10.0.0.8"}
+BODY = '[{"name":"部署"}]'.encode()
+
+
+def post(
+    endpoint: str,
+    timeout: float = PATIENCE,
+    environ: Mapping[str, str] | None = None,
+    **connection: Any,
+) -> Response:
+    options = Connection(endpoint, timeout=timeout, **connection)
+    return Transport(options, environ or {}).post(HEADERS, BODY)
+
+
+def trouble(endpoint: str, timeout: float = PATIENCE, **more: Any) -> TransportError:
+    with pytest.raises(TransportError) as caught:
+        post(endpoint, timeout, **more)
+    return caught.value
+
+
+def saying(answer: bytes) -> Script:
+    def script(talk: Talk) -> None:
+        talk.hear()
+        talk.say(answer)
+
+    return script
+
+
+def hearing(heard: list[bytes], answer: bytes = OK) -> Script:
+    def script(talk: Talk) -> None:
+        while request := talk.hear():
+            heard.append(request)
+            talk.say(answer)
+
+    return script
