@@ -197,7 +197,8 @@ def _chain(exc: Optional[BaseException]) -> Iterator[BaseException]:
         yield current
         inner = [getattr(current, "reason", None), *current.args, current.__cause__]
         pending += [item for item in inner if isinstance(item, BaseException)]
-        pending.append(current.__context__)
+        if not current.__suppress_context__:
+            pending.append(current.__context__)
 
 
 def _reason(exc: BaseException) -> str:
