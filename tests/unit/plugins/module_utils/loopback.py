@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
 from pathlib import Path
@@ -85,6 +85,7 @@ class Server:
         self._threads = [threading.Thread(target=self._accept, name="loopback")]
         self.port: int = self._listener.getsockname()[1]
         self.connections = 0
+        self._open: list[socket.socket] = []
         self._threads[0].start()
 
     def url(self, scheme: str = "http") -> str:
@@ -97,6 +98,7 @@ class Server:
                 connection.close()
                 return
             self.connections += 1
+            self._open.append(connection)
             thread = threading.Thread(target=self._serve, args=(connection,), name="loopback")
             self._threads.append(thread)
             thread.start()
@@ -119,6 +121,9 @@ class Server:
         with socket.create_connection(("127.0.0.1", self.port)):
             self._threads[0].join(PATIENCE)
         self._listener.close()
+        for connection in self._open:
+            with suppress(OSError):  # most have ended by themselves
+                connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(PATIENCE)
             assert not thread.is_alive()
