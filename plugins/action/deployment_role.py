@@ -70,7 +70,7 @@ class ActionModule(ActionBase):
         """
         result: dict[str, Any] = super().run(tmp, task_vars)
         self._vars: Mapping[str, Any] = task_vars or {}
-        _, args = self.validate_argument_spec(  # type: ignore[no-untyped-call]
+        _, args = self.validate_argument_spec(
             argument_spec={
                 "step": {"required": True, "choices": ["open", "enter", "start", "done", "finish"]},
                 "wrapped": {"type": "bool", "default": False},
@@ -194,7 +194,7 @@ class ActionModule(ActionBase):
 
     @property
     def _play(self) -> Any:
-        return self._task.get_play()  # type: ignore[no-untyped-call]
+        return self._task.get_play()
 
     def _verdict(self, run: Run, status: str) -> Verdict:
         """Return the verdict on ``run`` as the marks and the play's hosts have it now."""
@@ -209,11 +209,22 @@ class ActionModule(ActionBase):
 
     def _fails_again(self, verdict: Verdict, wrapped: bool) -> bool:
         """Return whether the failed hosts have to fail once more for the play to notice."""
-        if not wrapped or not verdict.failed_hosts:
+        if not wrapped or not verdict.failed_hosts or self._is_rescued():
             return False  # the block of a user who wrote one behaves as that user knows it
         core = tuple(int(part) for part in re.findall(r"\d+", core_version)[:2])
         limit = self._play.max_fail_percentage
         return must_fail_again(core, bool(self._task.any_errors_fatal), limit)
+
+    def _is_rescued(self) -> bool:
+        """Return whether a block around the role rescues the hosts that failed in it."""
+        child, parent = self._task, self._task._parent
+        while parent is not None:
+            if getattr(parent, "rescue", None) and any(
+                task._uuid == child._uuid for task in parent.block
+            ):
+                return True
+            child, parent = parent, parent._parent
+        return False
 
     def _current(self, ledger: Ledger) -> Run | None:
         """Return the deployment that this host is in, None when there is none."""
@@ -247,7 +258,10 @@ class ActionModule(ActionBase):
 
     def _variable(self, name: str) -> Any:
         """Return a variable of the role, None when it is not given."""
-        value = self._templar.template(self._vars.get(name))
+        if name not in self._vars:
+            return None
+        # Since ansible-core 2.19 an omitted value is left out of a dictionary, but an error alone.
+        value = self._templar.template({name: self._vars[name]}).get(name)
         return None if value == self._vars.get("omit") else value
 
     def _text(self, name: str) -> str:
@@ -345,9 +359,11 @@ class ActionModule(ActionBase):
     def _bookkeeping_error(self, error: Exception) -> dict[str, Any]:
         """Return the result for a mistake that must not decide over a deployment."""
         text = f"The deployment could not be reported: {to_text(error)}"
-        if self._text("deployment_report_errors") == "fail":
-            return {"failed": True, "msg": text}
-        return {"warnings": [text]}
+        try:
+            fails = self._text("deployment_report_errors") == "fail"
+        except AnsibleError:
+            fails = False
+        return {"failed": True, "msg": text} if fails else {"warnings": [text]}
 
     def _no_start(self) -> str:
         return (

@@ -69,7 +69,8 @@ def report(endpoint: Receiver, reporting: dict[str, str], tmp_path: Path) -> Cal
 
     def run(play: Play, **env: str) -> Outcome:
         known = len(endpoint.events)
-        outcome = Running(play, play.role, tmp_path / "with", {**reporting, **env}).outcome()
+        folder = tmp_path / f"with-{len(list(tmp_path.iterdir()))}"
+        outcome = Running(play, play.role, folder, {**reporting, **env}).outcome()
         events = [
             {"event": event["name"], "group": event["groupId"], **json.loads(event["content"])}
             for event in endpoint.events[known:]

@@ -77,3 +77,23 @@ def test_below_max_fail_percentage_the_play_goes_on(deploy: Deploy) -> None:
     assert ours.phases == ["running", "failed"]
     assert _with_failures_counted_once(ours) == theirs.facts
     assert "after: h1" in ours.output
+
+
+@pytest.mark.parametrize("limit", ["any_errors_fatal: true", "max_fail_percentage: 0"])
+def test_a_rescue_around_the_role_is_not_disturbed(limit: str, deploy: Deploy) -> None:
+    tasks = """
+    - name: Outer
+      block:
+        - name: Inner
+          block:
+            DEPLOY
+      rescue:
+        - name: Roll back
+          ansible.builtin.debug:
+            msg: rolled back
+    """
+
+    ours, theirs = deploy(Play(tasks, limit, fails=("h2",)))
+
+    assert ours.phases == ["running", "failed"]
+    assert ours.facts == theirs.facts, ours.output + theirs.output

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.aliops.cloudmonitor.tests.integration.role.harness import Outcome, Play
 
@@ -109,6 +110,45 @@ def test_an_outage_fails_the_play_when_asked_to_and_nothing_is_deployed(report: 
 
     assert outcome.returncode == 2, outcome.output
     assert "installed" not in outcome.output
+
+
+def test_an_outage_at_the_end_fails_the_play_when_asked_to(report: Report, endpoint: Any) -> None:
+    endpoint.set_faults(["ok", "status=500*inf"])
+    try:
+        outcome = report(
+            Play(role=ROLE + "    deployment_report_errors: fail\n"), CLOUDMONITOR_RETRIES="0"
+        )
+    finally:
+        endpoint.set_faults([])
+
+    assert outcome.phases == ["running"]
+    assert outcome.returncode == 2, outcome.output
+    assert "checked" in outcome.output
+
+
+def test_one_retry_is_the_default_and_the_environment_can_change_it(
+    report: Report, endpoint: Any
+) -> None:
+    requests = []
+    for env in ({}, {"CLOUDMONITOR_RETRIES": "0"}):
+        known = len(endpoint.requests)
+        endpoint.set_faults(["reset*inf"])
+        try:
+            report(Play(role=ROLE, hosts=("h1",)), **env)
+        finally:
+            endpoint.set_faults([])
+        requests.append(len(endpoint.requests) - known)
+
+    assert requests == [4, 2]
+
+
+def test_an_omitted_variable_is_not_given(report: Report) -> None:
+    role = ROLE + "    deployment_version: '{{ nothing | default(omit) }}'\n"
+
+    outcome = report(Play(role=role))
+
+    assert outcome.phases == ["running", "succeeded"]
+    assert not any("version" in event for event in outcome.events)
 
 
 def test_the_connection_options_of_the_role_stand_above_the_environment(
