@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import tarfile
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,8 @@ from environments import Environment
 from workspace import COLLECTION, Workspace
 
 TOOLS = Path("tests", "tools")
+# Most of their time goes by in ansible-playbook, which uses one processor.
+IN_PARALLEL = ("-n", "2", "--dist", "worksteal")
 PYTHON_FOLDERS = ("plugins", "playbooks/files", "tests")
 
 
@@ -111,22 +114,30 @@ class Steps:
         command += [COLLECTION / "pyproject.toml"]
         call([*command, *(COLLECTION / name for name in self._folders())], workspace.root, env)
 
-    def _pytest(self, environment: Environment, folder: str, *prefix: str) -> None:
+    def _pytest(
+        self,
+        environment: Environment,
+        folder: str,
+        prefix: Sequence[str] = (),
+        options: Sequence[str] = (),
+    ) -> None:
+        """Run the tests in a folder, if there are any, with the collection importable."""
         if not list((self.workspace.tree / folder).rglob("test_*.py")):
             raise StepSkipped(f"no test in {folder}")
-        base = self.workspace.fresh(f"tmp-{environment.name}")
-        options = ["-p", "no:cacheprovider", f"--basetemp={base}", folder, *self.arguments]
-        command = ("python", *prefix, "-m", "pytest", *options)
+        command = ["python", *prefix, "-m", "pytest", "-p", "no:cacheprovider", folder]
         # The tests import the collection as Ansible does: as ansible_collections.aliops...
         paths = {"PYTHONPATH": str(self.workspace.root)}
-        self._call(environment, *command, seconds=900, more=paths)
+        # A short path, because the tests make sockets below it, whose names are limited.
+        with tempfile.TemporaryDirectory(prefix="cm-", ignore_cleanup_errors=True) as base:
+            command += [f"--basetemp={base}/t", *options, *self.arguments]
+            self._call(environment, *command, seconds=1200, more=paths)
 
     def unit_newest(self) -> None:
         """Run the unit tests; all of them with coverage."""
         if self.arguments:
             self._pytest(self.newest, "tests/unit")
             return
-        self._pytest(self.newest, "tests/unit", "-m", "coverage", "run")
+        self._pytest(self.newest, "tests/unit", prefix=["-m", "coverage", "run"])
         self._call(self.newest, "coverage", "report")
 
     def unit_oldest(self) -> None:
@@ -135,11 +146,11 @@ class Steps:
 
     def integration_newest(self) -> None:
         """Run real playbooks with the newest ansible-core."""
-        self._pytest(self.newest, "tests/integration")
+        self._pytest(self.newest, "tests/integration", options=IN_PARALLEL)
 
     def integration_oldest(self) -> None:
         """Run real playbooks with the oldest ansible-core."""
-        self._pytest(self.oldest, "tests/integration")
+        self._pytest(self.oldest, "tests/integration", options=IN_PARALLEL)
 
     def _prepare_ansible_test(self, environment: Environment) -> None:
         """Give ansible-test a pip; StepSkipped where it cannot work at all."""
