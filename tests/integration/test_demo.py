@@ -187,6 +187,17 @@ def test_a_demo_that_breaks_off_says_so_shows_no_secret_and_leaves_nothing(place
     until(lambda: not place.leftovers(), "something is left")
 
 
+def test_an_interrupted_demo_leaves_nothing_either(place: Place) -> None:
+    process = place.start()
+    try:
+        until(lambda: list(place.temporary.glob("*/hosts")), "nothing was deployed")
+    finally:
+        process.kill()
+        process.communicate(timeout=SECONDS)
+
+    until(lambda: not place.leftovers(), "something is left")
+
+
 @pytest.mark.parametrize(
     ("args", "advice"),
     [((), "-m pip install requests"), (("--check",), "run it without --check")],

@@ -1,0 +1,58 @@
+#!/bin/sh
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Starts the receiver of the demo in the background and prints its process id and its port.
+#
+# usage: demo_receiver.sh FOLDER PYTHON WORKER
+#
+# In FOLDER, which is there already, it leaves the files secret (only for this user), pid,
+# events.jsonl and requests.jsonl. The receiver ends when it is told to, when the parent of the
+# process WORKER, which is ansible-playbook, has gone, or after three minutes. Then FOLDER goes, too.
+set -eu
+umask 077
+
+here=$(cd -- "$(dirname -- "$0")" && pwd)
+folder=$1
+python=$2
+worker=$3
+
+cd -- "$folder"
+"$python" -c 'import secrets; print(secrets.token_hex(25))' > secret
+ansible=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$worker/status" 2>/dev/null ||
+    ps -o ppid= -p "$worker" 2>/dev/null || true)
+
+: > log
+exec 3< log
+(
+    RECEIVER_ACCESS_KEY_ID=demo-key RECEIVER_ACCESS_KEY_SECRET=$(cat secret) \
+        "$python" -B "$here/cloudmonitor_receiver.py" --lifetime 180 \
+        --port-file port --events events.jsonl --requests requests.jsonl &
+    receiver=$!
+    echo "$receiver" > pid
+    while kill -0 "$receiver" 2>/dev/null; do
+        # Unquoted: ps writes spaces around the number. Without one there is nothing to watch.
+        # shellcheck disable=SC2086
+        if [ -n "$ansible" ] && ! kill -0 $ansible 2>/dev/null; then
+            kill "$receiver" 2>/dev/null || true
+        fi
+        sleep 0.2
+    done
+    cd /
+    rm -rf -- "$folder"
+    sleep 2
+    rm -rf -- "$folder" # a task that was under way may have made it again
+) > /dev/null 2> log &
+
+tries=0
+while [ ! -s port ]; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 200 ] || [ ! -e secret ]; then
+        cat <&3 >&2
+        echo 'The receiver did not start.' >&2
+        exit 1
+    fi
+    sleep 0.1
+done
+cat pid port
