@@ -96,3 +96,93 @@ notes:
 requirements:
   - requests (on the controller, or on the target with O(report_from=target))
 """
+
+    # The same options for a plugin: with environment, configuration file and variables. Ansible
+    # takes the last environment variable of a list that is set, so the lists are turned round.
+    # Secrets come from the environment only.
+    PLUGIN = r"""
+options:
+  access_key_id:
+    env:
+      - name: ALICLOUD_ACCESS_KEY_ID
+      - name: ALICLOUD_ACCESS_KEY
+      - name: ALIBABA_CLOUD_ACCESS_KEY_ID
+    ini:
+      - section: callback_deployment_events
+        key: access_key_id
+  access_key_secret:
+    env:
+      - name: ALICLOUD_SECRET_ACCESS_KEY
+      - name: ALICLOUD_SECRET_KEY
+      - name: ALIBABA_CLOUD_ACCESS_KEY_SECRET
+  security_token:
+    env:
+      - name: ALICLOUD_SECURITY_TOKEN
+      - name: ALIBABA_CLOUD_SECURITY_TOKEN
+  region:
+    env:
+      - name: ALICLOUD_REGION_ID
+      - name: ALICLOUD_REGION
+      - name: ALIBABA_CLOUD_REGION_ID
+    ini:
+      - section: callback_deployment_events
+        key: region
+    vars:
+      - name: cloudmonitor_region
+  network:
+    env:
+      - name: CLOUDMONITOR_NETWORK
+    ini:
+      - section: callback_deployment_events
+        key: network
+    vars:
+      - name: cloudmonitor_network
+  endpoint:
+    env:
+      - name: CLOUDMONITOR_ENDPOINT
+    ini:
+      - section: callback_deployment_events
+        key: endpoint
+    vars:
+      - name: cloudmonitor_endpoint
+  source_ip:
+    env:
+      - name: CLOUDMONITOR_SOURCE_IP
+    ini:
+      - section: callback_deployment_events
+        key: source_ip
+    vars:
+      - name: cloudmonitor_source_ip
+  timeout:
+    env:
+      - name: CLOUDMONITOR_TIMEOUT
+    ini:
+      - section: callback_deployment_events
+        key: timeout
+    vars:
+      - name: cloudmonitor_timeout
+  retries:
+    env:
+      - name: CLOUDMONITOR_RETRIES
+    ini:
+      - section: callback_deployment_events
+        key: retries
+    vars:
+      - name: cloudmonitor_retries
+  validate_certs:
+    env:
+      - name: CLOUDMONITOR_VALIDATE_CERTS
+    ini:
+      - section: callback_deployment_events
+        key: validate_certs
+    vars:
+      - name: cloudmonitor_validate_certs
+  ca_path:
+    env:
+      - name: CLOUDMONITOR_CA_PATH
+    ini:
+      - section: callback_deployment_events
+        key: ca_path
+    vars:
+      - name: cloudmonitor_ca_path
+"""

@@ -62,3 +62,12 @@ def deployment_event_spec() -> Dict[str, Any]:
         "failure_event": {"type": "str", "default": FAILURE_EVENT},
         **_shared(),
     }
+
+
+def flush_outbox_spec() -> Dict[str, Any]:
+    """Return the argument specification of flush_outbox."""
+    return {
+        "outbox": {"type": "path"},
+        "dead": {"type": "str", "choices": ["keep", "retry", "drop"], "default": "keep"},
+        **connection_argument_spec(),
+    }

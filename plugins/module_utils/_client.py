@@ -15,11 +15,11 @@ from typing import Callable, Mapping, Optional, Protocol, Sequence, Tuple, Union
 
 from ._answer import Delivered, Refused, Response, Retry, Verdict, classify
 from ._batching import Batch
+from ._connection import Connection
 from ._credentials import Credentials
 from ._errors import DeliveryError
 from ._event import Event
 from ._http import TransportError
-from ._options import Connection
 from ._redact import Redactor
 from ._signature import signed_headers
 
@@ -152,6 +152,7 @@ class Client:
             code=answer.code,
             message=self._redactor.text(answer.message or verdict.problem),
             request_id=answer.request_id,
+            after=verdict.after if isinstance(verdict, Retry) else None,
         )
 
 

@@ -64,7 +64,8 @@ class DeliveryError(CloudMonitorError):
     """The events did not get through; says who refused or failed, and what to do.
 
     ``keep`` is True when it was not the service that refused them (no connection, an
-    answer of something in between), so that sending them again later makes sense.
+    answer of something in between), so that sending them again later makes sense; ``after``
+    is the time in seconds that the service asked to wait.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class DeliveryError(CloudMonitorError):
         code: Optional[str] = None,
         message: str = "",
         request_id: Optional[str] = None,
+        after: Optional[float] = None,
     ) -> None:
         super().__init__(text)
         self.kind = kind
@@ -84,6 +86,7 @@ class DeliveryError(CloudMonitorError):
         self.code = code
         self.message = message
         self.request_id = request_id
+        self.after = after
 
     def as_result(self) -> Dict[str, Any]:
         """Return the ``error`` value of a task's result; ``message`` is the service's own."""

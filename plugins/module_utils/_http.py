@@ -14,9 +14,9 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 from urllib.parse import urlsplit
 
 from ._answer import Response
+from ._connection import Connection
 from ._deadline import DeadlineExceeded, within
 from ._errors import ConfigurationError
-from ._options import Connection
 from ._signature import RESOURCE
 from ._version import VERSION
 

@@ -12,11 +12,12 @@ from ansible.module_utils.basic import missing_required_lib
 
 from ._batching import Batch, batches
 from ._client import Client, Report
+from ._connection import Connection, connection_of
 from ._credentials import Credentials, given_credentials, resolve_credentials
 from ._errors import CloudMonitorError, InvalidInput
 from ._event import KEYS, Event, parse_event, parse_events
 from ._http import REQUESTS_IMPORT_ERROR, Transport, own_address
-from ._options import CONNECTION_OPTIONS, Connection, connection_of
+from ._options import CONNECTION_OPTIONS
 from ._redact import Redactor
 
 Deliver = Callable[[Connection, Credentials], Dict[str, Any]]

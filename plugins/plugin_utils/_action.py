@@ -13,11 +13,11 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 
+from ..module_utils._connection import Connection
 from ..module_utils._credentials import Credentials
 from ..module_utils._errors import CloudMonitorError, InvalidInput
 from ..module_utils._event import Event
 from ..module_utils._options import (
-    Connection,
     from_environment,
     variable_of,
     without_empty,

@@ -1,0 +1,77 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of flush_outbox; plugins/modules/flush_outbox.py documents it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
+from ansible.module_utils.basic import missing_required_lib
+
+from ..module_utils._argspec import flush_outbox_spec
+from ..module_utils._connection import connection_of
+from ..module_utils._credentials import resolve_credentials
+from ..module_utils._http import REQUESTS_IMPORT_ERROR
+from ..module_utils._redact import Redactor
+from ..module_utils._report import MissingLibrary, trouble
+from ..plugin_utils._action import EventAction
+from ..plugin_utils._flush import Flush, Flushed, count
+from ..plugin_utils._outbox import Outbox, OutboxError
+from ..plugin_utils._records import destination_of
+from ..plugin_utils._sender import Sender
+
+_CALLBACK = "aliops.cloudmonitor.deployment_events"
+
+
+class ActionModule(EventAction):
+    """Delivers what earlier runs could not."""
+
+    def report(
+        self, args: dict[str, Any], environ: Mapping[str, str], task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Flush the outbox, or in check mode count what is in it."""
+        params = self.validated(args, flush_outbox_spec(), environ)
+        connection = connection_of(params)
+        outbox = Outbox(params["outbox"] or environ.get("CLOUDMONITOR_OUTBOX") or _default_outbox())
+        outbox.prepare()
+        del task_vars  # nothing of the host is wanted
+        if self._task.check_mode:
+            return _result(count(outbox))
+        if REQUESTS_IMPORT_ERROR is not None:
+            raise MissingLibrary(missing_required_lib("requests"))
+        credentials = resolve_credentials(params, environ)
+        sender = Sender(connection, credentials, environ)
+        try:
+            flushed = Flush(outbox, destination_of(credentials), sender.send).run(params["dead"])
+        except OSError as exc:
+            raise OutboxError("outbox: %s cannot be used (%s)." % (outbox.root, exc)) from exc
+        return dict(Redactor(credentials.secrets).value(_result(flushed)))
+
+
+def _result(flushed: Flushed) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "changed": flushed.changed,
+        "delivered": flushed.delivered,
+        "pending": flushed.pending,
+        "dead": flushed.dead,
+        "dead_count": flushed.dead_count,
+    }
+    if flushed.error is not None:
+        failure = trouble(flushed.error, "fail")
+        del failure["undelivered"]  # the outbox has them
+        result.update(failure)
+    return result
+
+
+def _default_outbox() -> str:
+    """Return the outbox of the callback's configuration, else the default one."""
+    try:
+        found = C.config.get_config_value("outbox", plugin_type="callback", plugin_name=_CALLBACK)
+    except Exception:  # ansible-core knows the callback's options only when it is enabled
+        found = None
+    home = C.config.get_config_value("ANSIBLE_HOME")
+    return str(found or Path(home) / "aliops.cloudmonitor")

@@ -1,0 +1,378 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reports every playbook run to Cloud Monitor. Ansible's events in, facts out.
+
+No thread, no network and no HTTP library here: events go to the outbox on disk, and a process
+of its own delivers them. Nothing that goes wrong here may reach the run.
+"""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: deployment_events
+type: notification
+short_description: Report every playbook run to Alibaba Cloud Monitor
+version_added: 1.0.0
+author: aliops.cloudmonitor contributors (@aliops)
+description:
+  - Reports each playbook of a C(ansible-playbook) command as a deployment, without a change to the playbook. There is a start event,
+    a finish event with the verdict, and a failure event when it failed or was aborted.
+  - It never slows, breaks or stops a run. Events are written to an outbox on disk, and a small process of its own, the courier,
+    delivers them. What cannot be delivered stays in the outbox for the next run, or for M(aliops.cloudmonitor.flush_outbox).
+  - The courier also notices when Ansible is interrupted or killed, and reports the deployment as aborted. When the whole machine is
+    gone, the next run on the same outbox reports it.
+extends_documentation_fragment:
+  - aliops.cloudmonitor.connection
+  - aliops.cloudmonitor.connection.plugin
+options:
+  deployment_name:
+    description:
+      - The name of the deployment. By default the playbook's file name without its ending.
+    type: str
+    env:
+      - name: CLOUDMONITOR_DEPLOYMENT_NAME
+    ini:
+      - section: callback_deployment_events
+        key: deployment_name
+    vars:
+      - name: cloudmonitor_deployment_name
+  deployment_id:
+    description:
+      - Ties the events of one deployment together, at most 120 characters. By default a new UUID for each playbook.
+      - When a command line has several playbooks, the second gets C(/2) behind it, and so on.
+    type: str
+    env:
+      - name: CLOUDMONITOR_DEPLOYMENT_ID
+    ini:
+      - section: callback_deployment_events
+        key: deployment_id
+    vars:
+      - name: cloudmonitor_deployment_id
+  deployment_version:
+    description:
+      - What is deployed, for example V(1.4.2) or a commit.
+    type: str
+    env:
+      - name: CLOUDMONITOR_DEPLOYMENT_VERSION
+    ini:
+      - section: callback_deployment_events
+        key: deployment_version
+    vars:
+      - name: cloudmonitor_deployment_version
+  deployment_environment:
+    description:
+      - Where it is deployed to, for example V(production).
+    type: str
+    env:
+      - name: CLOUDMONITOR_DEPLOYMENT_ENVIRONMENT
+    ini:
+      - section: callback_deployment_events
+        key: deployment_environment
+    vars:
+      - name: cloudmonitor_deployment_environment
+  group_id:
+    description:
+      - The id of the application group that the events belong to, V(0) for none.
+    type: int
+    default: 0
+    env:
+      - name: CLOUDMONITOR_GROUP_ID
+    ini:
+      - section: callback_deployment_events
+        key: group_id
+    vars:
+      - name: cloudmonitor_group_id
+  start_event:
+    description:
+      - The name of the event at the start.
+    type: str
+    default: deployment-start
+    env:
+      - name: CLOUDMONITOR_START_EVENT
+    ini:
+      - section: callback_deployment_events
+        key: start_event
+    vars:
+      - name: cloudmonitor_start_event
+  finish_event:
+    description:
+      - The name of the event at the end, however it ended.
+    type: str
+    default: deployment-finish
+    env:
+      - name: CLOUDMONITOR_FINISH_EVENT
+    ini:
+      - section: callback_deployment_events
+        key: finish_event
+    vars:
+      - name: cloudmonitor_finish_event
+  failure_event:
+    description:
+      - The name of the additional event of a deployment that failed or was aborted. Empty sends none.
+    type: str
+    default: deployment-failure
+    env:
+      - name: CLOUDMONITOR_FAILURE_EVENT
+    ini:
+      - section: callback_deployment_events
+        key: failure_event
+    vars:
+      - name: cloudmonitor_failure_event
+  context_vars:
+    description:
+      - Names of variables to copy into the C(context) of the events. Extra variables are there from the start on, play variables in the finish.
+      - Undefined variables, vaulted values and templates with lookups are left out, with one warning. Values are cut at 1 KB.
+      - No other variable ever leaves the controller.
+    type: list
+    elements: str
+    default: []
+    env:
+      - name: CLOUDMONITOR_CONTEXT_VARS
+    ini:
+      - section: callback_deployment_events
+        key: context_vars
+    vars:
+      - name: cloudmonitor_context_vars
+  include_playbooks:
+    description:
+      - Glob patterns on the path of the playbook. When there are any, only playbooks that match one are reported.
+    type: list
+    elements: str
+    default: []
+    env:
+      - name: CLOUDMONITOR_INCLUDE_PLAYBOOKS
+    ini:
+      - section: callback_deployment_events
+        key: include_playbooks
+    vars:
+      - name: cloudmonitor_include_playbooks
+  exclude_playbooks:
+    description:
+      - Glob patterns on the path of the playbook. Playbooks that match one are not reported.
+    type: list
+    elements: str
+    default: []
+    env:
+      - name: CLOUDMONITOR_EXCLUDE_PLAYBOOKS
+    ini:
+      - section: callback_deployment_events
+        key: exclude_playbooks
+    vars:
+      - name: cloudmonitor_exclude_playbooks
+  failure_details:
+    description:
+      - What a finish tells about each host that failed, of at most 10 hosts.
+      - V(none) tells nothing, V(task) the host and the task, V(message) also the module's message, cut to 256 characters.
+      - Of a task with C(no_log) only the host is told.
+    type: str
+    choices: ['none', task, message]
+    default: task
+    env:
+      - name: CLOUDMONITOR_FAILURE_DETAILS
+    ini:
+      - section: callback_deployment_events
+        key: failure_details
+    vars:
+      - name: cloudmonitor_failure_details
+  check_mode_events:
+    description:
+      - Whether to report runs with C(--check), too. They deploy nothing.
+    type: bool
+    default: false
+    env:
+      - name: CLOUDMONITOR_CHECK_MODE_EVENTS
+    ini:
+      - section: callback_deployment_events
+        key: check_mode_events
+    vars:
+      - name: cloudmonitor_check_mode_events
+  flush_timeout:
+    description:
+      - Seconds that the end of a run may wait for the delivery of its events.
+    type: float
+    default: 5
+    env:
+      - name: CLOUDMONITOR_FLUSH_TIMEOUT
+    ini:
+      - section: callback_deployment_events
+        key: flush_timeout
+    vars:
+      - name: cloudmonitor_flush_timeout
+  linger:
+    description:
+      - Seconds that delivery goes on after Ansible has ended.
+    type: float
+    default: 60
+    env:
+      - name: CLOUDMONITOR_LINGER
+    ini:
+      - section: callback_deployment_events
+        key: linger
+    vars:
+      - name: cloudmonitor_linger
+  outbox:
+    description:
+      - The directory that keeps events until they are delivered. By default C(aliops.cloudmonitor) in C(ANSIBLE_HOME), which is C(~/.ansible).
+      - Many runs may share one. It is closed to other users, and links are refused.
+    type: path
+    env:
+      - name: CLOUDMONITOR_OUTBOX
+    ini:
+      - section: callback_deployment_events
+        key: outbox
+    vars:
+      - name: cloudmonitor_outbox
+  outbox_ttl:
+    description:
+      - Hours until an undelivered event is given up. It moves to the dead letters.
+    type: float
+    default: 168
+    env:
+      - name: CLOUDMONITOR_OUTBOX_TTL
+    ini:
+      - section: callback_deployment_events
+        key: outbox_ttl
+    vars:
+      - name: cloudmonitor_outbox_ttl
+requirements:
+  - enabled with C(callbacks_enabled = aliops.cloudmonitor.deployment_events) in C(ansible.cfg)
+notes:
+  - Secrets are taken from the environment only. The other options also stand in the section C(callback_deployment_events) of
+    C(ansible.cfg). Extra variables (C(-e cloudmonitor_region=...)) count from ansible-core 2.21 on.
+  - Ad-hoc commands and C(ansible-console) are not reported.
+  - O(retries) has no meaning here. The courier tries for as long as O(linger) says, and later runs go on.
+seealso:
+  - module: aliops.cloudmonitor.flush_outbox
+  - module: aliops.cloudmonitor.deployment_event
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+from ansible.template import Templar
+from ansible.utils.vars import load_extra_vars
+
+from ..plugin_utils._adapter import failure_of, reading_of
+from ..plugin_utils._reporter import Reporter, claim
+
+# This one may be empty on purpose.
+_EMPTY_COUNTS = "CLOUDMONITOR_FAILURE_EVENT"
+
+
+class CallbackModule(CallbackBase):
+    """Hands what Ansible tells to the reporter, and lets nothing out."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "aliops.cloudmonitor.deployment_events"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._reporter: Reporter | None = None
+        self._play: Any = None
+        self._loader: Any = None
+        self._playbooks = 0
+
+    def set_options(self, *args: Any, **kwargs: Any) -> None:
+        """Read the options. An empty variable counts as unset, as everywhere in the collection."""
+        with _without_empty_variables():
+            super().set_options(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Report the start of a playbook."""
+        with self._guard():
+            path = str(playbook._file_name or "")
+            if path == "__adhoc_playbook__" or not claim(playbook):
+                return
+            self._playbooks += 1
+            self._play, self._loader = None, playbook._loader
+            if self._reporter is None:
+                self._reporter = Reporter(
+                    self._read_options(), os.environ, self._warn, self._display.display
+                )
+            extra = load_extra_vars(self._loader)
+            self._reporter.start(
+                path,
+                self._playbooks,
+                bool(context.CLIARGS.get("check")),
+                extra,
+                self._render(extra),
+            )
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        """Remember the play: its variables are wanted at the end."""
+        self._play = play
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool | None = False) -> None:
+        """Remember where a host failed."""
+        if self._reporter is not None and not ignore_errors:
+            with self._guard():
+                self._reporter.failed(failure_of(result))
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """Remember that a host could not be reached."""
+        if self._reporter is not None:
+            with self._guard():
+                self._reporter.failed(failure_of(result))
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Report the finish of a playbook."""
+        if self._reporter is None:
+            return
+        with self._guard():
+            variables: dict[str, Any] = {}
+            if self._reporter.wants_variables and self._play is not None:
+                with contextlib.suppress(Exception):
+                    manager = self._play.get_variable_manager()
+                    variables = dict(manager.get_vars(play=self._play))
+            self._reporter.finish(reading_of(stats), variables, self._render(variables))
+
+    def _read_options(self) -> dict[str, Any]:
+        options = dict(self._plugin_options)
+        if not options.get("outbox"):
+            home = C.config.get_config_value("ANSIBLE_HOME")
+            options["outbox"] = str(Path(home) / "aliops.cloudmonitor")
+        return options
+
+    def _render(self, variables: dict[str, Any]) -> Any:
+        return Templar(loader=self._loader, variables=variables).template
+
+    def _warn(self, text: str) -> None:
+        self._display.warning("aliops.cloudmonitor: %s" % text)
+
+    @contextlib.contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Turn whatever goes wrong into one warning; the run goes on."""
+        try:
+            yield
+        except Exception as exc:
+            if self._reporter is not None:
+                self._reporter.give_up()
+            # The kind only: the text of an unforeseen error may hold anything.
+            self._warn("the run is not reported any further: %s" % type(exc).__name__)
+
+
+@contextlib.contextmanager
+def _without_empty_variables() -> Iterator[None]:
+    """Hide empty environment variables of ours from Ansible for a moment."""
+    ours = ("CLOUDMONITOR_", "ALIBABA_CLOUD_", "ALICLOUD_")
+    empty = [
+        name
+        for name, value in os.environ.items()
+        if value == "" and name.startswith(ours) and name != _EMPTY_COUNTS
+    ]
+    for name in empty:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        for name in empty:
+            os.environ[name] = ""

@@ -1,0 +1,86 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Copies the variables that a user has named into an event, and nothing else of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from jinja2 import Environment, meta
+from jinja2.exceptions import TemplateError
+
+from ..module_utils._event import content_text
+
+VALUE_BYTES = 1024
+# A lookup reads files, runs commands or asks other services: not for a report's sake.
+_LOOKUPS = frozenset({"lookup", "query", "q"})
+# The classes of vaulted values: before ansible-core 2.19, and from then on.
+_VAULTED = frozenset({"AnsibleVaultEncryptedUnicode", "EncryptedString"})
+_DEPTH = 20
+
+Render = Callable[[Any], Any]
+
+
+def copy_variables(
+    names: Iterable[str], variables: Mapping[str, Any], render: Render
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the values of the named variables, and the names that are left out.
+
+    ``render`` resolves templates. Left out are undefined variables, vaulted values, templates
+    with lookups (also through other variables), and what cannot be rendered or written as
+    JSON. Values are cut at 1,024 bytes.
+    """
+    found: dict[str, Any] = {}
+    missing: list[str] = []
+    for name in names:
+        try:
+            if name not in variables or not _is_harmless(variables[name], variables, _DEPTH):
+                missing.append(name)
+                continue
+            found[name] = _cut(render(variables[name]))
+        except Exception:
+            # Whatever a template may raise, the report goes on without it.
+            missing.append(name)
+    return found, missing
+
+
+def _is_harmless(value: Any, variables: Mapping[str, Any], depth: int) -> bool:
+    """Return whether resolving ``value`` touches neither a vault nor a lookup."""
+    if type(value).__name__ in _VAULTED or depth == 0:
+        return False
+    if isinstance(value, Mapping):
+        return all(_is_harmless(item, variables, depth - 1) for item in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(_is_harmless(item, variables, depth - 1) for item in value)
+    if not isinstance(value, str) or ("{{" not in value and "{%" not in value):
+        return True
+    try:
+        names = meta.find_undeclared_variables(_PARSER.parse(str(value)))
+    except TemplateError:
+        return False  # filters and tests of Ansible parse; what does not is no template
+    return not names & _LOOKUPS and all(
+        _is_harmless(variables[name], variables, depth - 1) for name in names if name in variables
+    )
+
+
+class _AnyName(dict[str, Any]):
+    """Knows every filter and test: whether they exist is Ansible's business."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+_PARSER = Environment(autoescape=False)  # noqa: S701  # parses only
+_PARSER.filters = _AnyName(_PARSER.filters)
+_PARSER.tests = _AnyName(_PARSER.tests)
+
+
+def _cut(value: Any) -> Any:
+    """Return ``value``, or its text cut to 1,024 bytes when it is larger. Raises ValueError."""
+    text = content_text(value)
+    data = text.encode("utf-8")
+    if len(data) <= VALUE_BYTES:
+        return str(value) if isinstance(value, str) else value
+    return data[: VALUE_BYTES - 3].decode("utf-8", "ignore") + "…"

@@ -1,0 +1,209 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The callback's hand on its outbox: writes events down and starts the courier. No network."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..module_utils._connection import Connection
+from ..module_utils._credentials import Credentials
+from ._liveness import host_identity, process_mark
+from ._outbox import WAKE_SIGNAL, Folder, Outbox, OutboxError
+from ._records import Naming, RunRecord
+
+# What the courier may know of the run's environment. The AccessKey is not among it: it comes
+# over standard input. These are where proxies, Python's packages and the default chain of
+# alibabacloud-credentials look.
+_ALLOWED = (
+    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME",
+    "LD_LIBRARY_PATH", "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY",
+    "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "ALIBABA_CLOUD_PROFILE",
+    "ALIBABA_CLOUD_CREDENTIALS_FILE", "ALIBABA_CLOUD_CONFIG_FILE", "ALIBABA_CLOUD_ECS_METADATA",
+    "ALIBABA_CLOUD_ECS_METADATA_DISABLED", "ALIBABA_CLOUD_IMDSV1_DISABLED",
+    "ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+    "ALIBABA_CLOUD_ROLE_SESSION_NAME", "ALIBABA_CLOUD_STS_REGION",
+    "ALIBABA_CLOUD_CREDENTIALS_URI", "ALIBABA_CLOUD_CLI_PROFILE_DISABLED",
+)  # fmt: skip
+
+_LOCK_SECONDS = 1.0
+_LOOK_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How to deliver: where to, as whom, and for how long to try. Times are in seconds.
+
+    ``credentials`` is None when the courier is to find them with the default chain.
+    """
+
+    connection: Connection
+    credentials: Credentials | None
+    destination: str
+    ttl: float
+    linger: float
+
+
+class Post:
+    """One deployment's folder in the outbox, and the courier that delivers it."""
+
+    def __init__(self, outbox: Outbox, terms: Terms) -> None:
+        self._outbox = outbox
+        self._terms = terms
+        self._folder: Folder | None = None
+        self._courier: subprocess.Popen[bytes] | None = None
+        self._lock: int | None = None
+        self._letters = 0
+
+    def open(self, run_id: str, run: RunRecord) -> None:
+        """Make the folder of a run and write down its start. Raises OutboxError."""
+        folder = self._outbox.create(run_id)
+        self._folder = folder
+        self._letters = self._outbox.letters_size(folder.name)
+        try:
+            self._lock = _lock(folder)
+            folder.beat(host_identity())
+            folder.append(run.dump())
+        except OSError as exc:
+            raise OutboxError(
+                "outbox: %s cannot be written (%s). Name another directory as outbox."
+                % (folder.path, exc.strerror or exc)
+            ) from exc
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Write a record down, durably, and wake the courier. Raises OutboxError."""
+        assert self._folder is not None  # noqa: S101  # open() came first
+        try:
+            self._folder.append(dict(record))
+        except OSError as exc:
+            raise OutboxError(
+                "outbox: %s cannot be written (%s); the event is lost."
+                % (self._folder.path, exc.strerror or exc)
+            ) from exc
+        self._wake()
+
+    def start_courier(self) -> None:
+        """Start the process that delivers; it takes over the lock. Raises OSError."""
+        assert self._folder is not None  # noqa: S101  # open() came first
+        assert self._lock is not None  # noqa: S101
+        settings = {
+            "parent": os.getpid(),
+            "outbox": str(self._outbox.root),
+            "folder": self._folder.name,
+            "lock": self._lock,
+            "connection": asdict(self._terms.connection),
+            "credentials": asdict(self._terms.credentials) if self._terms.credentials else None,
+            "destination": self._terms.destination,
+            "ttl": self._terms.ttl,
+            "linger": self._terms.linger,
+        }
+        script = Path(__file__).with_name("_courier_process.py")
+        self._courier = subprocess.Popen(
+            [sys.executable, str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            close_fds=True,
+            pass_fds=(self._lock,),
+            start_new_session=True,
+            cwd="/",
+            env={name: os.environ[name] for name in _ALLOWED if name in os.environ},
+        )
+        with contextlib.suppress(OSError):  # it has died already: the outbox keeps everything
+            assert self._courier.stdin is not None  # noqa: S101
+            self._courier.stdin.write(json.dumps(settings).encode("utf-8"))
+            self._courier.stdin.close()
+        # From here on the courier alone has the lock; workers forked later must not inherit it.
+        os.close(self._lock)
+        self._lock = None
+
+    def wait(self, seconds: float) -> str:
+        """Wait until everything is delivered, but not when the service is known to be in trouble.
+
+        Returns what is wrong and where the events are, "" when all arrived.
+        """
+        if self._folder is None:
+            return ""
+        end = time.monotonic() + seconds
+        while True:
+            if not self._folder.exists():
+                return self._refusal()
+            status = self._folder.status()
+            if status.get("state") == "refused":
+                return self._buried(status.get("text"))
+            if status.get("state") == "trouble":
+                return self._waiting(str(status.get("text") or "delivery failed"))
+            if self._courier is None or self._courier.poll() is not None:
+                return self._waiting("nothing delivers them now")
+            if time.monotonic() >= end:
+                return self._waiting("no answer from Cloud Monitor within %g s" % seconds)
+            time.sleep(_LOOK_SECONDS)
+
+    def abandon(self) -> None:
+        """Leave the courier to itself without a word from Python about a process left behind."""
+        if self._courier is not None and self._courier.returncode is None:
+            self._courier.returncode = 0
+
+    def _refusal(self) -> str:
+        """Return why the service refused events of this run, "" when it did not."""
+        assert self._folder is not None  # noqa: S101
+        if self._outbox.letters_size(self._folder.name) <= self._letters:
+            return ""
+        for path, letters in self._outbox.letters():
+            if path.stem == self._folder.name and letters:
+                return self._buried(letters[-1].get("reason"))
+        return ""
+
+    def _waiting(self, why: str) -> str:
+        return (
+            "not all events of this run are delivered yet; they wait in the outbox %s for a "
+            "later run or aliops.cloudmonitor.flush_outbox. %s" % (self._outbox.root, why)
+        )
+
+    def _buried(self, why: object) -> str:
+        return "events of this run were refused and are kept as dead letters in %s. %s" % (
+            self._outbox.dead,
+            why,
+        )
+
+    def _wake(self) -> None:
+        if self._courier is not None and self._courier.poll() is None:
+            with contextlib.suppress(OSError):
+                os.kill(self._courier.pid, WAKE_SIGNAL)
+
+
+def run_record(deployment: Any, naming: Naming, destination: str) -> RunRecord:
+    """Return the record of a run of this process."""
+    return RunRecord(
+        deployment=deployment,
+        naming=naming,
+        destination=destination,
+        host=host_identity(),
+        pid=os.getpid(),
+        mark=process_mark(os.getpid()),
+    )
+
+
+def _lock(folder: Folder) -> int:
+    """Take the lock of a folder that was just made. Raises OSError.
+
+    Another run's courier that looks for orphans may hold it for a moment.
+    """
+    end = time.monotonic() + _LOCK_SECONDS
+    while True:
+        lock = folder.lock()
+        if lock is not None:
+            return lock
+        if time.monotonic() >= end:
+            raise OSError(0, "its lock is held by another process")
+        time.sleep(_LOOK_SECONDS)

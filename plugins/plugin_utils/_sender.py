@@ -1,0 +1,56 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sends events of the outbox, with credentials that are fresh. For the courier and flush_outbox."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+
+from ..module_utils._batching import batches
+from ..module_utils._client import Client
+from ..module_utils._connection import Connection
+from ..module_utils._credentials import Credentials, resolve_credentials
+from ..module_utils._errors import CloudMonitorError, DeliveryError
+from ..module_utils._event import Event
+from ..module_utils._http import Transport, own_address
+
+# The library that finds temporary keys renews them itself when it is asked again.
+CREDENTIALS_SECONDS = 300.0
+
+
+class Sender:
+    """Sends events with credentials that are fresh."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        credentials: Credentials | None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._connection = connection
+        self._given = credentials
+        self._found: Credentials | None = credentials
+        self._found_at = time.monotonic()
+        self._transport = Transport(connection, environ)
+        self._source_ip = connection.source_ip or own_address()
+
+    def send(self, events: Sequence[Event]) -> DeliveryError | None:
+        """Try once; return what went wrong."""
+        try:
+            client = Client(self._connection, self._credentials(), self._transport, self._source_ip)
+            return client.send(batches(events)).error
+        except DeliveryError as exc:
+            return exc
+        except CloudMonitorError as exc:
+            return DeliveryError(str(exc), exc.kind, keep=True)
+
+    def _credentials(self) -> Credentials:
+        age = time.monotonic() - self._found_at
+        if self._given is None and (self._found is None or age > CREDENTIALS_SECONDS):
+            self._found = resolve_credentials({}, {})
+            self._found_at = time.monotonic()
+        assert self._found is not None  # noqa: S101  # for the type checker: set just above
+        return self._found
