@@ -166,6 +166,7 @@ def test_one_bad_event_among_10000_means_that_none_is_sent(
     assert result["failed"] is True
     assert "events[7123].name" in result["msg"]
     assert "No event was sent" in result["msg"]
+    assert (result["changed"], result["delivered"], result["requests"]) == (False, 0, 0)
     assert receiver.requests == []
 
 
