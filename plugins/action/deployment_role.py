@@ -70,7 +70,7 @@ class ActionModule(ActionBase):
         """
         result: dict[str, Any] = super().run(tmp, task_vars)
         self._vars: Mapping[str, Any] = task_vars or {}
-        _, args = self.validate_argument_spec(
+        _, args = self.validate_argument_spec(  # type: ignore[no-untyped-call]
             argument_spec={
                 "step": {"required": True, "choices": ["open", "enter", "start", "done", "finish"]},
                 "wrapped": {"type": "bool", "default": False},
@@ -101,8 +101,8 @@ class ActionModule(ActionBase):
         if is_lone_strategy(strategy):
             raise Mistake(
                 f"The role cannot report under the strategy {strategy}: each host runs on its own,"
-                " so no task can speak for all of them. Use the strategy linear, or report with the"
-                " callback or with aliops.cloudmonitor.deployment_event in plays of their own."
+                " so no task can speak for all of them. Use the strategy linear, or report with"
+                " aliops.cloudmonitor.deployment_event in plays of its own, before and after."
             )
         self._connection_options()
         for option in ("deployment_start_event", "deployment_finish_event"):
