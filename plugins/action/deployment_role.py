@@ -101,8 +101,8 @@ class ActionModule(ActionBase):
         if is_lone_strategy(strategy):
             raise Mistake(
                 f"The role cannot report under the strategy {strategy}: each host runs on its own,"
-                " so no task can speak for all of them. Use the strategy linear, or report with the"
-                " callback or with aliops.cloudmonitor.deployment_event in plays of their own."
+                " so no task can speak for all of them. Use the strategy linear, or report with"
+                " aliops.cloudmonitor.deployment_event in plays of its own, before and after."
             )
         self._connection_options()
         for option in ("deployment_start_event", "deployment_finish_event"):
@@ -111,7 +111,7 @@ class ActionModule(ActionBase):
         name, host = self._text("deployment_name"), self._vars["inventory_hostname"]
         tasks_file = self._tasks_file() if wrapped else ""
         ledger = self._newest_ledger()
-        if tasks_file and any(ledger.run(key).tasks_file == tasks_file for key in ledger.opened):
+        if tasks_file and ledger.runs_file(play._uuid, host, tasks_file):
             raise Mistake(
                 f"deployment_tasks_file {tasks_file} would run itself: a deployment inside it takes"
                 ' over its variables. Give the inner one a file of its own, or "".'
@@ -183,7 +183,7 @@ class ActionModule(ActionBase):
                 answer.update(failed_hosts=list(verdict.failed_hosts), status=verdict.status)
                 ledger = ledger.close(replace(run, finished=run.finished or verdict.due))
                 if verdict.due:
-                    answer.update(self._report(run, "finish", verdict.status))
+                    answer.update(self._softened(self._report(run, "finish", verdict.status)))
             elif not self._is_over(ledger):
                 answer["warnings"] = [self._no_start()]
         except Exception as error:
@@ -359,11 +359,17 @@ class ActionModule(ActionBase):
     def _bookkeeping_error(self, error: Exception) -> dict[str, Any]:
         """Return the result for a mistake that must not decide over a deployment."""
         text = f"The deployment could not be reported: {to_text(error)}"
+        return self._softened({"failed": True, "msg": text})
+
+    def _softened(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Return ``answer`` with a warning in the place of a failure, unless one is asked for."""
         try:
             fails = self._text("deployment_report_errors") == "fail"
         except AnsibleError:
             fails = False
-        return {"failed": True, "msg": text} if fails else {"warnings": [text]}
+        if fails or not answer.get("failed"):
+            return answer
+        return {"warnings": [*answer.get("warnings", []), str(answer.get("msg", ""))]}
 
     def _no_start(self) -> str:
         return (

@@ -20,6 +20,15 @@ from ._http import REQUESTS_IMPORT_ERROR, Transport, own_address
 from ._options import CONNECTION_OPTIONS
 from ._redact import Redactor
 
+# What a result holds at least, whatever went wrong before anything was sent.
+NOTHING_SENT: Mapping[str, Any] = {
+    "changed": False,
+    "events": [],
+    "delivered": 0,
+    "requests": 0,
+    "endpoint": None,
+}
+
 Deliver = Callable[[Connection, Credentials], Dict[str, Any]]
 
 # A result with 10,000 events would travel through Ansible for nothing.
@@ -51,11 +60,8 @@ def report(
     """
     requests = batches(events, single)
     result: Dict[str, Any] = {
-        "changed": False,
+        **NOTHING_SENT,
         "events": [event.as_option() for event in events[:SHOWN_EVENTS]],
-        "delivered": 0,
-        "requests": 0,
-        "endpoint": None,
     }
     secrets = secrets_of(params, environ)
     try:

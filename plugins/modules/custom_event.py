@@ -161,7 +161,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._argspec import custom_event_spec
 from ..module_utils._errors import CloudMonitorError
-from ..module_utils._report import events_of, report, trouble
+from ..module_utils._report import NOTHING_SENT, events_of, report, trouble
 
 
 def main() -> None:
@@ -172,11 +172,11 @@ def main() -> None:
         events, single = events_of(params, time.time())
         result = report(events, params, os.environ, single, module.check_mode)
     except CloudMonitorError as exc:
-        result = trouble(exc, params["report_errors"])
+        result = {**NOTHING_SENT, **trouble(exc, params["report_errors"])}
     for warning in result.pop("warnings", []):
         module.warn(warning)
     if result.pop("failed", False):
-        module.fail_json(**{"changed": False, **result})
+        module.fail_json(**result)
     module.exit_json(**result)
 
 

@@ -23,7 +23,7 @@ from ..module_utils._options import (
     without_empty,
 )
 from ..module_utils._redact import Redactor
-from ..module_utils._report import diff, report, secrets_of, trouble
+from ..module_utils._report import NOTHING_SENT, diff, report, secrets_of, trouble
 
 _TARGET_MODULE = "aliops.cloudmonitor.custom_event"
 
@@ -39,6 +39,8 @@ class EventAction(ActionBase):
 
     _supports_check_mode = True
     _supports_async = False
+    # What the result holds at least, when a mistake is found before anything is done.
+    nothing: Mapping[str, Any] = NOTHING_SENT
 
     def run(
         self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None
@@ -51,7 +53,8 @@ class EventAction(ActionBase):
         try:
             result.update(self.report(args, environ, task_vars or {}))
         except CloudMonitorError as exc:
-            result.update(Redactor(secrets_of(args, environ)).value(trouble(exc, report_errors)))
+            failure = {**self.nothing, **trouble(exc, report_errors)}
+            result.update(Redactor(secrets_of(args, environ)).value(failure))
         return result
 
     def report(

@@ -120,6 +120,13 @@ class Ledger:
         candidates = named or mine
         return candidates[-1] if candidates else None
 
+    def runs_file(self, play: str, host: str, tasks_file: str) -> bool:
+        """Return whether ``host`` is inside a deployment of the play that runs ``tasks_file``."""
+        return any(
+            run.tasks_file == tasks_file and run.play == play and host in run.entered
+            for run in map(self.run, self.opened)
+        )
+
     def open(self, run: Run, batch: Sequence[str]) -> Ledger:
         """Return the ledger with ``run`` as the innermost of this batch."""
         seen = run.seen + tuple(host for host in batch if host not in run.seen)

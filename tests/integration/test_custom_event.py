@@ -24,7 +24,7 @@ Tasks = Callable[..., Run]
 
 CONTENTS: list[tuple[Any, str]] = [
     ("plain text", "plain text"),
-    ("云监控：自定义事件 “引号” \\ 换行\n完", "云监控：自定义事件 “引号” \\ 换行\n完"),
+    ("云监控：自定义事件 「引号」 \\ 换行\n完", "云监控：自定义事件 「引号」 \\ 换行\n完"),
     ("🚀 ✅ 👨‍👩‍👧", "🚀 ✅ 👨‍👩‍👧"),
     ({"b": 1, "a": ["中", None, True]}, '{"b":1,"a":["中",null,true]}'),
     ([1, 2.5], "[1,2.5]"),
@@ -166,6 +166,7 @@ def test_one_bad_event_among_10000_means_that_none_is_sent(
     assert result["failed"] is True
     assert "events[7123].name" in result["msg"]
     assert "No event was sent" in result["msg"]
+    assert (result["changed"], result["delivered"], result["requests"]) == (False, 0, 0)
     assert receiver.requests == []
 
 
@@ -278,7 +279,8 @@ def test_the_controller_reports_without_a_connection_to_the_host(
     tasks: Tasks, receiver: Receiver
 ) -> None:
     # Nothing listens there, and the host has no Python that could run a module.
-    host = "web1 ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=9 ansible_python_interpreter=/none"
+    address = "ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=9"
+    host = "web1 %s ansible_python_interpreter=/none" % address
     assert tasks([event()], inventory=host).result["delivered"] == 1
     assert len(receiver.events) == 1
 

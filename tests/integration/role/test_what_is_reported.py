@@ -126,6 +126,17 @@ def test_an_outage_at_the_end_fails_the_play_when_asked_to(report: Report, endpo
     assert "checked" in outcome.output
 
 
+def test_details_that_have_become_wrong_are_a_warning(report: Report) -> None:
+    role = ROLE + "    deployment_details: {log: '{{ log | default(\"short\") }}'}\n"
+    tasks = "- name: Log\n  ansible.builtin.set_fact:\n    log: \"{{ 'x' * 5000 }}\"\n"
+
+    outcome = report(Play(role=role, deploy=tasks))
+
+    assert outcome.phases == ["running"]
+    assert outcome.returncode == 0, outcome.output
+    assert outcome.warnings
+
+
 def test_one_retry_is_the_default_and_the_environment_can_change_it(
     report: Report, endpoint: Any
 ) -> None:
@@ -192,6 +203,18 @@ def test_a_deployment_inside_a_deployment_reports_both(report: Report) -> None:
         ("inner", "succeeded"),
         ("shop", "succeeded"),
     ]
+
+
+def test_a_deployment_that_was_cut_off_does_not_stop_the_next_one(report: Report) -> None:
+    cut_off = "- name: End\n  ansible.builtin.meta: end_host\n  when: not again | default(false)\n"
+    again = ROLE + "    again: true\n"
+    more = "- name: Again\n  hosts: all\n  gather_facts: false\n  tasks:"
+
+    outcome = report(
+        Play(role=ROLE, deploy=cut_off, more=more + again.replace("\n", "\n    ").rstrip(" "))
+    )
+
+    assert outcome.phases == ["running", "running", "succeeded"], outcome.output
 
 
 def test_a_name_that_changes_each_time_it_is_read_is_one_deployment(report: Report) -> None:

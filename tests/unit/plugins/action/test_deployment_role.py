@@ -216,12 +216,15 @@ def test_wrong_options_at_the_start_are_a_failure(play: Play) -> None:
 
 
 @pytest.mark.parametrize(("errors", "failed"), [("warn", False), ("fail", True)])
+@pytest.mark.parametrize(
+    "answer", [AnsibleError("undefined variable"), {"failed": True, "msg": "undefined variable"}]
+)
 def test_a_mistake_at_the_end_fails_only_when_asked_to(
-    errors: str, failed: bool, tmp_path: Path
+    answer: Any, errors: str, failed: bool, tmp_path: Path
 ) -> None:
     play = Play(tmp_path, deployment_report_errors=errors)
     play.begin()
-    play.answer = AnsibleError("undefined variable")
+    play.answer = answer
     result = play.once("finish")
 
     assert result.get("failed", False) is failed

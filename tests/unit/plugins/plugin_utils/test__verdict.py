@@ -112,6 +112,25 @@ def test_what_another_batch_left_open_is_not_current() -> None:
     assert ledger.opened == ("k1",)
 
 
+@pytest.mark.parametrize(
+    ("play", "host", "tasks_file", "inside"),
+    [
+        ("p", "h1", "deploy.yml", True),
+        ("p", "h1", "other.yml", False),
+        ("p", "h2", "deploy.yml", False),
+        ("a later play", "h1", "deploy.yml", False),
+    ],
+)
+def test_a_file_runs_for_the_hosts_that_entered_in_that_play(
+    play: str, host: str, tasks_file: str, inside: bool
+) -> None:
+    run = replace(RUN, tasks_file="deploy.yml", entered=("h1",))
+    ledger = Ledger().open(run, ("h1",))
+
+    assert ledger.runs_file(play, host, tasks_file) is inside
+    assert not ledger.close(run).runs_file(play, host, tasks_file)
+
+
 def test_the_newest_ledger_counts() -> None:
     older = Ledger().open(RUN, ("h1",))
     newer = older.put(replace(older.run("k1"), started=True))

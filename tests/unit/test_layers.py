@@ -1,0 +1,96 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The architecture: imports point down only, and HTTP is in one file."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = ROOT / "plugins"
+FILES = sorted(PLUGINS.rglob("*.py"))
+OWN = "ansible_collections.aliops.cloudmonitor."
+
+# What each layer may import of the collection, and of ansible-core.
+LAYERS = {
+    "module_utils": (("module_utils",), ("ansible.module_utils",)),
+    "plugin_utils": (("plugin_utils", "module_utils"), ("ansible",)),
+    "action": (("plugin_utils", "module_utils"), ("ansible",)),
+    "callback": (("plugin_utils", "module_utils"), ("ansible",)),
+    "modules": (("module_utils",), ("ansible.module_utils",)),
+    "doc_fragments": ((), ()),
+}
+# Third-party packages, and the only file that may import each.
+THIRD_PARTY = {
+    "requests": "module_utils/_http.py",
+    "urllib3": "module_utils/_http.py",
+    "alibabacloud_credentials": "module_utils/_credentials.py",
+}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return the absolute dotted names of all that a file imports, wherever in the file."""
+    package = (OWN + ".".join(path.relative_to(ROOT).with_suffix("").parts[:-1])).split(".")
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            found.add(".".join([*base, *([node.module] if node.module else [])]))
+    return found
+
+
+def is_within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def label(path: Path) -> str:
+    return path.relative_to(PLUGINS).as_posix()
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_a_plugin_imports_only_what_its_layer_may(path: Path) -> None:
+    own, of_ansible = LAYERS[path.relative_to(PLUGINS).parts[0]]
+    for name in imports_of(path):
+        top = name.split(".")[0]
+        if name.startswith(OWN):
+            assert any(is_within(name, f"{OWN}plugins.{layer}") for layer in own), name
+        elif top == "ansible":
+            assert any(is_within(name, package) for package in of_ansible), name
+        elif top in THIRD_PARTY:
+            assert THIRD_PARTY[top] == label(path), name
+        else:
+            assert top in sys.stdlib_module_names, name
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "playbooks" / "files").glob("*.py")), ids=lambda p: p.name
+)
+def test_the_receiver_shares_no_code_with_what_it_verifies(path: Path) -> None:
+    siblings = {item.stem for item in path.parent.glob("*.py")}
+    for name in imports_of(path):
+        assert name in siblings or name.split(".")[0] in sys.stdlib_module_names, name
+
+
+def test_the_layers_were_really_looked_at() -> None:
+    names = {label(path) for path in FILES}
+
+    assert {"module_utils/_http.py", "action/custom_event.py", "modules/custom_event.py"} <= names
+    assert "requests" in imports_of(PLUGINS / "module_utils" / "_http.py")
+    assert OWN + "plugins.module_utils._report" in imports_of(PLUGINS / "modules/custom_event.py")
+
+
+@pytest.mark.parametrize(
+    "name",
+    "_signature _event _times _batching _endpoint _answer _redact _errors _deployment".split(),
+)
+def test_pure_files_touch_no_clock_no_file_and_no_network(name: str) -> None:
+    imported = {item.split(".")[0] for item in imports_of(PLUGINS / f"module_utils/{name}.py")}
+
+    assert not imported & {"time", "random", "os", "socket", "threading", "logging", "subprocess"}
