@@ -25,7 +25,7 @@ help:
 	@echo 'make docs-lint    documentation of every plugin and role, changelog fragments'
 	@echo 'make build        build, install from the file and from a git URL, look at what is in it'
 	@echo
-	@echo 'make bench        what one event costs beside ansible.builtin.debug and uri'
+	@echo 'make bench        what an event and the callback cost, beside their like (15 minutes)'
 	@echo 'make clean        remove what the other targets keep in the cache folder'
 
 $(TARGETS):

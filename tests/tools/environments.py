@@ -109,6 +109,15 @@ def demo(cache: Path) -> Environment:
     return environment
 
 
+def peers(cache: Path) -> Environment | None:
+    """Return the environment with other collections' callbacks, or None when Python is too old."""
+    if sys.version_info < (3, 12):
+        return None
+    environment = Environment("peers", cache / "venv" / "peers")
+    environment.ensure(sys.executable, "peers-lock.txt")
+    return environment
+
+
 def oldest(cache: Path) -> Environment | None:
     """Return the environment with the oldest ansible-core, or None without a Python for it."""
     python = find_python("3.10") or find_python("3.11")

@@ -47,7 +47,7 @@ TARGETS: dict[str, list[Step]] = {
     "build": BUILD,
     "test": FORMAT + LINT + TYPES + UNIT + INTEGRATION + SANITY + DOCS + BUILD,
     "demo": [("demo", Steps.demo)],
-    "bench": [("bench", Steps.bench)],
+    "bench": [("bench", Steps.bench), ("bench of callbacks", Steps.bench_callbacks)],
 }
 # With arguments these run one step only: the arguments choose tests, and that is for a quick look.
 CHOOSING = {"unit", "integration", "sanity"}
@@ -122,7 +122,7 @@ def run(target: str, arguments: list[str]) -> int:
     failed = any(outcome.verdict == "failed" for outcome in outcomes)
     if target in ALONE:
         for outcome in outcomes:
-            if outcome.verdict == "failed":
+            if outcome.verdict != "passed":
                 print(f"{outcome.name}: {outcome.reason}", file=sys.stderr)
     else:
         print(summary(outcomes, steps.notes), flush=True)

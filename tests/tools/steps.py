@@ -107,7 +107,11 @@ class Steps:
         """Check the types of everything that is Python."""
         # From above the collection, so that modules have the names that Ansible gives them.
         workspace = self.workspace
-        scripts = [workspace.tree / TOOLS, workspace.tree / "playbooks" / "files"]
+        scripts = [
+            workspace.tree / TOOLS,
+            workspace.tree / TOOLS / "bench",
+            workspace.tree / "playbooks" / "files",
+        ]
         env = environments.variables(self.newest, workspace.cache, workspace.root)
         env["MYPYPATH"] = ":".join(str(path) for path in [workspace.root, *scripts])
         command: list[str | Path] = [self.newest.bin / "mypy", "--config-file"]
@@ -230,4 +234,14 @@ class Steps:
 
     def bench(self) -> None:
         """Measure what events cost beside tasks of ansible-core."""
-        self._call(self.newest, "python", TOOLS / "bench.py")
+        self._call(self.newest, "python", TOOLS / "bench" / "tasks.py")
+
+    def bench_callbacks(self) -> None:
+        """Measure what the callback costs a run, beside other collections' callbacks."""
+        environment = environments.peers(self.workspace.cache)
+        if environment is None:
+            raise StepSkipped("the ansible package of the comparison needs Python 3.12 or newer")
+        result = self.workspace.cache / "bench-callbacks.json"
+        script = TOOLS / "bench" / "callbacks.py"
+        self._call(environment, "python", script, result, *self.arguments, seconds=3600)
+        print(f"as JSON: {result}")

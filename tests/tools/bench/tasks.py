@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measure what one event costs a playbook, beside ansible.builtin.debug and ansible.builtin.uri.
 
-usage: python bench.py (ansible-playbook on PATH, which must find the collection)
+usage: python tasks.py (ansible-playbook on PATH, which must find the collection)
 
 Each figure is the time of a whole ansible-playbook run less that of the same run with debug
 tasks, on this machine, against the bundled receiver. The best of several runs counts, because
@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-RECEIVER = Path(__file__).resolve().parents[2] / "playbooks" / "files" / "cloudmonitor_receiver.py"
+RECEIVER = Path(__file__).resolve().parents[3] / "playbooks" / "files" / "cloudmonitor_receiver.py"
 KEY = {"ACCESS_KEY_ID": "benchKeyId", "ACCESS_KEY_SECRET": "benchKeySecret"}
 TASKS = 20
 LOOP = 100

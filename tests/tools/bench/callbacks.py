@@ -1,0 +1,227 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure what the callback costs a run, beside a run without it and beside other callbacks.
+
+usage: python callbacks.py RESULT.json (with ansible-playbook of the "peers" environment on PATH
+and the collection in ANSIBLE_COLLECTIONS_PATH)
+
+All runs of one comparison are interleaved: without, ours, peer, peer, peer, and again. The
+figures are medians of whole ansible-playbook processes, less the median without a callback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from endpoint import MODES, Endpoint, wait_until_idle
+
+OURS = "aliops.cloudmonitor.deployment_events"
+CALLBACKS = {
+    "without": "",
+    "ours": OURS,
+    "grafana": "community.grafana.grafana_annotations",
+    "slack": "community.general.slack",
+    "opentelemetry": "community.general.opentelemetry",
+}
+ROUNDS = 5
+ROUNDS_IN_TROUBLE = 3
+# A run that takes longer is stopped and counted as this long.
+LONGEST = 30.0
+HERE = Path(__file__).resolve().parent
+
+KEY = {
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": "benchKeyId",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "benchKeySecret",
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a run is; ``forked`` is False for the strategy that answers by itself."""
+
+    hosts: int
+    tasks: int
+    forked: bool = True
+
+    @property
+    def title(self) -> str:
+        """The size in words."""
+        kind = "" if self.forked else ", without forks"
+        return "%d host%s x %d tasks%s" % (
+            self.hosts,
+            "" if self.hosts == 1 else "s",
+            self.tasks,
+            kind,
+        )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run: seconds, the controller's peak memory in MiB, requests, whether it was stopped."""
+
+    seconds: float
+    memory: float
+    requests: int
+    stopped: bool
+
+
+def environment(callback: str, url: str, folder: Path) -> dict[str, str]:
+    """Return the environment of a run with one callback, or with none."""
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
+        **KEY,
+        "ANSIBLE_HOME": str(folder / "home"),
+        "ANSIBLE_STRATEGY_PLUGINS": str(HERE),
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        "ANSIBLE_FORKS": "5",
+        "CLOUDMONITOR_ENDPOINT": url,
+        "CLOUDMONITOR_LINGER": "0",
+        "CLOUDMONITOR_OUTBOX": str(folder / "outbox"),
+        "GRAFANA_URL": url,
+        "GRAFANA_API_KEY": "key",
+        "SLACK_WEBHOOK_URL": url + "/slack",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": url,
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+        "OTEL_SERVICE_NAME": "bench",
+    }
+    env.pop("ANSIBLE_CALLBACKS_ENABLED", None)
+    if CALLBACKS[callback]:
+        env["ANSIBLE_CALLBACKS_ENABLED"] = CALLBACKS[callback]
+    return env
+
+
+def playbook(size: Size, folder: Path) -> list[str]:
+    """Write a playbook of that size and return the command that runs it."""
+    play: dict[str, Any] = {
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [{"ansible.builtin.debug": {"msg": "one"}}] * size.tasks,
+    }
+    if not size.forked:
+        play["strategy"] = "answer_without_forking"
+    (folder / "bench.yml").write_text(json.dumps([play]))
+    inventory = "".join(
+        "host%03d ansible_connection=local\n" % number for number in range(size.hosts)
+    )
+    (folder / "hosts").write_text(inventory)
+    return ["ansible-playbook", "-i", str(folder / "hosts"), str(folder / "bench.yml")]
+
+
+def run(command: list[str], env: Mapping[str, str], endpoint: Endpoint) -> Sample:
+    """Run a command and measure it. Raises SystemExit when it fails: its time means nothing."""
+    before, began = endpoint.requests, time.monotonic()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            command,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        usage, status = _wait(process, began)
+        seconds = time.monotonic() - began
+        if status is not None and status != 0:
+            output.seek(0)
+            raise SystemExit(output.read().decode("utf-8", "replace")[-3000:])
+    wait_until_idle(endpoint, 0.3, 5)
+    memory = usage.ru_maxrss / 1024
+    return Sample(seconds, memory, endpoint.requests - before, status is None)
+
+
+def _wait(process: subprocess.Popen[bytes], began: float) -> tuple[Any, int | None]:
+    """Wait for the process, and stop it when it takes too long; None is the status then."""
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return usage, process.returncode
+        if time.monotonic() - began > LONGEST:
+            os.killpg(process.pid, signal.SIGKILL)
+            _pid, _status, usage = os.wait4(process.pid, 0)
+            process.returncode = -signal.SIGKILL
+            return usage, None
+        time.sleep(0.005)
+
+
+def compare(size: Size, mode: str, names: list[str], rounds: int) -> Iterator[dict[str, Any]]:
+    """Yield one row for each callback: its medians, and what it adds to a run without."""
+    samples: dict[str, list[Sample]] = {name: [] for name in names}
+    for number in range(rounds + 1):
+        for name in names:
+            with Endpoint(mode) as endpoint, tempfile.TemporaryDirectory() as place:
+                folder = Path(place)
+                command = playbook(size, folder)
+                sample = run(command, environment(name, endpoint.url, folder), endpoint)
+            if number:  # the first round only warms the machine up
+                samples[name].append(sample)
+    floor = statistics.median(sample.seconds for sample in samples["without"])
+    low = statistics.median(sample.memory for sample in samples["without"])
+    for name, taken in samples.items():
+        seconds = statistics.median(sample.seconds for sample in taken)
+        yield {
+            "size": size.title,
+            "endpoint": mode,
+            "callback": name,
+            "runs": len(taken),
+            "seconds": round(seconds, 3),
+            "adds_seconds": round(seconds - floor, 3),
+            "ratio": round(seconds / floor, 3),
+            "adds_mib": round(statistics.median(sample.memory for sample in taken) - low, 1),
+            "requests": statistics.median(sample.requests for sample in taken),
+            "stopped": sum(sample.stopped for sample in taken),
+        }
+
+
+def rows() -> Iterator[dict[str, Any]]:
+    """Yield the rows of the whole table."""
+    everybody = list(CALLBACKS)
+    for mode in MODES:
+        rounds = ROUNDS if mode == "healthy" else ROUNDS_IN_TROUBLE
+        yield from compare(Size(1, 5), mode, everybody, rounds)
+    yield from compare(Size(50, 20), "healthy", everybody, ROUNDS)
+    yield from compare(Size(500, 20, forked=False), "healthy", everybody, ROUNDS_IN_TROUBLE)
+
+
+def line(row: Mapping[str, Any]) -> str:
+    """Return a row of the table as text."""
+    adds = "> %.0f s" % LONGEST if row["stopped"] else "%+.2f s" % row["adds_seconds"]
+    return "%-34s %-9s %-14s %8.2f s %10s %7.3f %+7.1f MiB %9g" % (
+        row["size"],
+        row["endpoint"],
+        row["callback"],
+        row["seconds"],
+        adds,
+        row["ratio"],
+        row["adds_mib"],
+        row["requests"],
+    )
+
+
+def main() -> int:
+    """Print the table as it comes, and write it as JSON."""
+    head = ("run", "endpoint", "callback", "wall", "adds", "ratio", "memory", "requests")
+    print("%-34s %-9s %-14s %10s %10s %7s %11s %9s" % head, flush=True)
+    table = []
+    for row in rows():
+        table.append(row)
+        print(line(row), flush=True)
+    result = {"date": time.strftime("%Y-%m-%d"), "processors": os.cpu_count(), "rows": table}
+    Path(sys.argv[1]).write_text(json.dumps(result, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
