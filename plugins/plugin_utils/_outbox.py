@@ -11,6 +11,7 @@ is open across a fork, nothing needs a database's locks on NFS, and people can r
                        lock        flock'd by the courier for as long as it lives
                        heartbeat   touched by the courier; its content names the host
                        status      what the courier has to say to the callback
+                       reserve     room for the finish, given up when the disk is full
     <outbox>/dead/<id>.jsonl       what was refused or grew too old, with the reason
     <outbox>/damaged/<id>/         what could not be read
 
@@ -19,12 +20,12 @@ Folders are 0700, files 0600; links and foreign owners are refused.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import shutil
 import signal
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -33,6 +34,17 @@ from typing import Any
 from urllib.parse import quote
 
 from ..module_utils._errors import CloudMonitorError
+from ._files import (
+    NO_FOLLOW,
+    add_line,
+    beats,
+    by_age,
+    private_folder,
+    read_small,
+    record_of,
+    replace_file,
+    sync_folder,
+)
 
 # Says "there is something new in the folder". Its default is to be ignored, so that it may come
 # before the courier listens.
@@ -41,8 +53,10 @@ WAKE_SIGNAL = signal.SIGURG
 # A courier touches its folder more often.
 _LATELY_SECONDS = 60.0
 _NAME_LIMIT = 100
-_NO_FOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
 JOURNAL, DELIVERED, LOCK, HEARTBEAT, STATUS = "journal", "delivered", "lock", "heartbeat", "status"
+RESERVE = "reserve"
+# A finish and its failure event have at most some 9,000 bytes; JSON escapes make them longer.
+_RESERVE_BYTES = 65_536
 
 
 class OutboxError(CloudMonitorError):
@@ -75,12 +89,32 @@ class Folder:
         return self.path.name
 
     def append(self, record: dict[str, Any]) -> None:
-        """Add a record to the journal; it is on disk when this returns. Raises OSError."""
-        _add_line(self.path / JOURNAL, record)
+        """Add a record to the journal; it is on disk when this returns. Raises OSError.
+
+        When there is no room, the reserve gives its own.
+        """
+        try:
+            add_line(self.path / JOURNAL, record)
+        except OSError as exc:
+            if exc.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._give_reserve():
+                raise
+            add_line(self.path / JOURNAL, record)
+
+    def reserve(self) -> None:
+        """Take up room for the finish: a deployment may fill the disk. Raises OSError."""
+        self._replace(RESERVE, "\0" * _RESERVE_BYTES)
+
+    def _give_reserve(self) -> bool:
+        """Give up the room that was kept; return whether there was any."""
+        try:
+            os.unlink(self.path / RESERVE)
+        except OSError:
+            return False
+        return True
 
     def entries(self, after: int = 0) -> list[Entry]:
         """Return the complete lines of the journal from byte ``after`` on. Raises OSError."""
-        descriptor = os.open(self.path / JOURNAL, os.O_RDONLY | _NO_FOLLOW)
+        descriptor = os.open(self.path / JOURNAL, os.O_RDONLY | NO_FOLLOW)
         with os.fdopen(descriptor, "rb") as file:
             file.seek(after)
             data = file.read()
@@ -89,7 +123,7 @@ class Folder:
             end += len(line) + 1
             text = line.decode("utf-8", "replace")
             if text.strip():
-                found.append(Entry(end, text, _record(text)))
+                found.append(Entry(end, text, record_of(text)))
         return found
 
     def size(self) -> int:
@@ -146,7 +180,7 @@ class Folder:
         The lock ends when the last process that has the descriptor closes it or dies.
         Raises OSError when the file system knows no such locks.
         """
-        flags = os.O_RDWR | os.O_CREAT | _NO_FOLLOW
+        flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW
         descriptor = os.open(self.path / LOCK, flags, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -169,18 +203,10 @@ class Folder:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _read(self, name: str) -> str:
-        descriptor = os.open(self.path / name, os.O_RDONLY | _NO_FOLLOW)
-        with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
-            return file.read(65_536)
+        return read_small(self.path / name)
 
     def _replace(self, name: str, text: str) -> None:
-        """Write a small file so that a reader sees the old text or the new one, never half."""
-        beside = self.path / (".%s.%d" % (name, os.getpid()))
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_FOLLOW
-        descriptor = os.open(beside, flags, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(beside, self.path / name)
+        replace_file(self.path / name, text)
 
 
 class Outbox:
@@ -197,7 +223,7 @@ class Outbox:
         try:
             self.root.parent.mkdir(parents=True, exist_ok=True)
             for folder in (self.root, self.runs, self.dead, self.damaged):
-                _private_folder(folder)
+                private_folder(folder)
         except OSError as exc:
             raise OutboxError(
                 "outbox: %s cannot be used (%s). Make it writable, or name another directory as "
@@ -210,7 +236,8 @@ class Outbox:
         Its name is the id, in letters that every file system takes; when an earlier
         deployment of the same id still has its folder, a number is added.
         """
-        base = quote(deployment_id, safe="")[:_NAME_LIMIT].replace(".", "%2E")
+        # Bytes of an id that are no UTF-8 come from an environment variable.
+        base = quote(deployment_id, safe="", errors="replace").replace(".", "%2E")[:_NAME_LIMIT]
         for number in range(1, 10_000):
             path = self.runs / (base if number == 1 else "%s~%d" % (base, number))
             try:
@@ -222,25 +249,26 @@ class Outbox:
                     "outbox: no folder can be made in %s (%s). Make it writable, or name another "
                     "directory as outbox." % (self.runs, exc.strerror or exc)
                 ) from exc
-            _sync_folder(self.runs)
+            sync_folder(self.runs)
             return Folder(path)
         raise OutboxError("outbox: %s holds 10,000 folders of one id; empty it." % self.runs)
 
     def folders(self) -> list[Folder]:
         """Return the folders of all deployments that are not done with, the oldest first."""
-        return [Folder(path) for path in _by_age(self.runs) if path.is_dir()]
+        return [Folder(path) for path in by_age(self.runs) if path.is_dir()]
 
     def waiting(self) -> int:
         """Return how many deployments have a folder that no courier has touched lately."""
         with suppress(OSError), self.probe() as present:
-            beats = [folder.heartbeat()[1] for folder in self.folders()]
-            return sum(1 for beat in beats if present - beat > _LATELY_SECONDS)
+            return sum(
+                1 for beat in beats(self.runs, HEARTBEAT) if present - beat > _LATELY_SECONDS
+            )
         return 0
 
     def bury(self, name: str, letter: dict[str, Any]) -> None:
         """Keep an event that will not be sent again, with its reason. Raises OSError."""
         with self._dead_lock():
-            _add_line(self.dead / (name + ".jsonl"), letter)
+            add_line(self.dead / (name + ".jsonl"), letter)
 
     def exhume(self, path: Path, keep: Callable[[dict[str, Any]], bool]) -> None:
         """Leave those dead letters of one file that ``keep`` wants; the rest is gone.
@@ -249,20 +277,16 @@ class Outbox:
         """
         with self._dead_lock():
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            left = [line for line in lines if (found := _record(line)) is None or keep(found)]
+            left = [line for line in lines if (found := record_of(line)) is None or keep(found)]
             if not left:
                 path.unlink()
                 return
-            beside = path.with_name(".%s.%d" % (path.name, os.getpid()))
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_FOLLOW, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write("".join(line + "\n" for line in left))
-            os.replace(beside, path)
+            replace_file(path, "".join(line + "\n" for line in left), durable=True)
 
     @contextmanager
     def _dead_lock(self) -> Iterator[None]:
         """Keep others from writing dead letters while they are rewritten."""
-        descriptor = os.open(self.dead / ".lock", os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o600)
+        descriptor = os.open(self.dead / ".lock", os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
@@ -278,13 +302,13 @@ class Outbox:
 
     def letters(self) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
         """Yield each file of dead letters with those of its lines that can be read."""
-        for path in _by_age(self.dead):
+        for path in by_age(self.dead):
             if path.suffix != ".jsonl":
                 continue
             with suppress(OSError):
-                descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW)
+                descriptor = os.open(path, os.O_RDONLY | NO_FOLLOW)
                 with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
-                    records = [_record(line) for line in file]
+                    records = [record_of(line) for line in file]
                 yield path, [record for record in records if record is not None]
 
     def set_aside(self, folder: Folder) -> Path:
@@ -310,65 +334,3 @@ class Outbox:
             yield path.stat().st_mtime
         finally:
             path.unlink(missing_ok=True)
-
-
-def _record(text: str) -> dict[str, Any] | None:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _add_line(path: Path, record: dict[str, Any]) -> None:
-    """Append a JSON line to a file; it is on disk when this returns. Raises OSError."""
-    line = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_FOLLOW, 0o600)
-    try:
-        size = os.fstat(descriptor).st_size
-        if size and os.pread(descriptor, 1, size - 1) != b"\n":
-            line = b"\n" + line  # a line was torn by a crash; it stays a line of its own
-        _write_all(descriptor, line)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _private_folder(path: Path) -> None:
-    """Make ``path``, or see that it is ours, no link, and closed to others. Raises OSError."""
-    with suppress(FileExistsError):
-        path.mkdir(mode=0o700)
-    found = os.lstat(path)
-    if not stat.S_ISDIR(found.st_mode):
-        raise OSError(0, "it is a link or a file, not a directory")
-    if found.st_uid != os.geteuid():
-        raise OSError(0, "it belongs to another user")
-    if stat.S_IMODE(found.st_mode) != 0o700:
-        path.chmod(0o700)
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise OSError(0, "it is not writable")
-
-
-def _by_age(folder: Path) -> list[Path]:
-    aged = []
-    with suppress(OSError):
-        for entry in os.scandir(folder):
-            with suppress(OSError):
-                if not entry.name.startswith(".") and not entry.is_symlink():
-                    aged.append((entry.stat(follow_symlinks=False).st_mtime, entry.path))
-    return [Path(path) for _time, path in sorted(aged)]
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError:  # some file systems do not sync folders
-        pass
-    finally:
-        os.close(descriptor)
