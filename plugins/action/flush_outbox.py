@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
 from ansible.module_utils.basic import missing_required_lib
+from ansible.plugins.loader import callback_loader
 
 from ..module_utils._argspec import flush_outbox_spec
 from ..module_utils._connection import connection_of
@@ -25,6 +27,7 @@ from ..plugin_utils._records import destination_of
 from ..plugin_utils._sender import Sender
 
 _CALLBACK = "aliops.cloudmonitor.deployment_events"
+_VARIABLE = "CLOUDMONITOR_OUTBOX"
 
 
 class ActionModule(EventAction):
@@ -36,7 +39,7 @@ class ActionModule(EventAction):
         """Flush the outbox, or in check mode count what is in it."""
         params = self.validated(args, flush_outbox_spec(), environ)
         connection = connection_of(params)
-        outbox = Outbox(params["outbox"] or environ.get("CLOUDMONITOR_OUTBOX") or _default_outbox())
+        outbox = Outbox(params["outbox"] or environ.get(_VARIABLE) or _default_outbox())
         outbox.prepare()
         del task_vars  # nothing of the host is wanted
         if self._task.check_mode:
@@ -69,9 +72,12 @@ def _result(flushed: Flushed) -> dict[str, Any]:
 
 def _default_outbox() -> str:
     """Return the outbox of the callback's configuration, else the default one."""
-    try:
-        found = C.config.get_config_value("outbox", plugin_type="callback", plugin_name=_CALLBACK)
-    except Exception:  # ansible-core knows the callback's options only when it is enabled
-        found = None
+    if os.environ.get(_VARIABLE) == "":  # Ansible would take it for a value
+        del os.environ[_VARIABLE]
+    # Loading the class makes its options known, under the name that it has there.
+    callback = callback_loader.get(_CALLBACK, class_only=True)
+    found = C.config.get_config_value(
+        "outbox", plugin_type="callback", plugin_name=callback._load_name
+    )
     home = C.config.get_config_value("ANSIBLE_HOME")
     return str(found or Path(home) / "aliops.cloudmonitor")
