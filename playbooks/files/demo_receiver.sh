@@ -40,9 +40,10 @@ exec 3< log
         sleep 0.2
     done
     cd /
-    rm -rf -- "$folder"
+    # A task or a run that was under way may write there for a moment.
+    rm -rf -- "$folder" || true
     sleep 2
-    rm -rf -- "$folder" # a task that was under way may have made it again
+    rm -rf -- "$folder"
 ) > /dev/null 2> log &
 
 tries=0

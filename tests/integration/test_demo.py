@@ -124,19 +124,28 @@ def test_demo_shows_every_event_and_leaves_nothing_behind(place: Place) -> None:
 
     rc, output = place.run()
 
-    articles = ["articles", "1"]
+    task, ticket = ["Try", "the", "page"], ["ticket", "OPS-1234"]
     assert rc == 0, output
     assert [[word for word in row if word not in "s"] for row in table(output)] == [
-        ["deployment-start", "shop", "1.4.2", "running"],
-        ["deployment-finish", "shop", "1.4.2", "succeeded", took(output, 1)],
-        ["deployment-start", "shop", "1.5.0", "running", "ticket", "OPS-1234"],
-        ["deployment-finish", "shop", "1.5.0", "failed", took(output, 3), "ticket", "OPS-1234"],
-        ["deployment-failure", "shop", "1.5.0", "failed", took(output, 4), "ticket", "OPS-1234"],
-        ["deployment-start", "price-list", "2026-11", "running"],
-        ["deployment-finish", "price-list", "2026-11", "succeeded", took(output, 6), *articles],
-        ["page-cached", "250", "events"],
+        ["deployment-start", "callback", "website", "2.0.0", "running"],
+        ["deployment-finish", "callback", "website", "2.0.0", "succeeded", took(output, 1)],
+        ["deployment-start", "callback", "website", "2.1.0", "running"],
+        ["deployment-finish", "callback", "website", "2.1.0", "failed", took(output, 3), *task],
+        ["deployment-failure", "callback", "website", "2.1.0", "failed", took(output, 4), *task],
+        ["deployment-start", "callback", "website", "2.2.0", "running"],
+        ["deployment-finish", "callback", "website", "2.2.0", "aborted", took(output, 6), "killed"],
+        ["deployment-failure", "callback", "website", "2.2.0", "aborted", took(output, 7), "killed"],
+        ["deployment-start", "role", "shop", "1.4.2", "running"],
+        ["deployment-finish", "role", "shop", "1.4.2", "succeeded", took(output, 9)],
+        ["deployment-start", "role", "shop", "1.5.0", "running", *ticket],
+        ["deployment-finish", "role", "shop", "1.5.0", "failed", took(output, 11), *ticket],
+        ["deployment-failure", "role", "shop", "1.5.0", "failed", took(output, 12), *ticket],
+        ["deployment-start", "task", "price-list", "2026-11", "running"],
+        ["deployment-finish", "task", "price-list", "2026-11", "succeeded", took(output, 14)]
+        + ["articles", "1"],
+        ["page-cached", "task", "250", "events"],
     ]
-    assert '"257 events in 9 requests, ' in output
+    assert '"265 events in ' in output
     assert "WARN" not in output, output
     assert "DEPRECAT" not in output, output
     assert "\\n" not in output.partition("TASK [What arrived]")[2]
@@ -146,25 +155,33 @@ def test_demo_shows_every_event_and_leaves_nothing_behind(place: Place) -> None:
 
 def took(output: str, row: int) -> str:
     """The duration in a row, which must be a number of seconds above 0."""
-    seconds = table(output)[row][4]
+    seconds = table(output)[row][5]
     assert float(seconds) > 0
     return seconds
 
 
 def test_demo_never_talks_to_the_service_of_the_users_settings(place: Place) -> None:
     rc, output = place.run(
+        "-v",
         ALIBABA_CLOUD_ACCESS_KEY_ID="users-id",
         ALIBABA_CLOUD_ACCESS_KEY_SECRET="users-secret",
         ALIBABA_CLOUD_SECURITY_TOKEN="users-token",
         CLOUDMONITOR_ENDPOINT="http://127.0.0.1:9",
         CLOUDMONITOR_NETWORK="nonsense",
+        CLOUDMONITOR_DEPLOYMENT_NAME="users-name",
+        CLOUDMONITOR_OUTBOX=str(place.root / "users-outbox"),
+        CLOUDMONITOR_RUN_ID="users-run",
         http_proxy="http://127.0.0.1:9",
         ANSIBLE_STRATEGY="free",
         ANSIBLE_ANY_ERRORS_FATAL="true",
     )
 
     assert rc == 0, output
-    assert len(table(output)) == 8, output
+    assert len(table(output)) == 16, output
+    # With -v this is also what the runs said whose output is not shown otherwise.
+    assert "WARN" not in output, output
+    assert "DEPRECAT" not in output, output
+    assert not (place.root / "users-outbox").exists()
 
 
 def test_a_demo_that_breaks_off_says_so_shows_no_secret_and_leaves_nothing(place: Place) -> None:
@@ -187,10 +204,11 @@ def test_a_demo_that_breaks_off_says_so_shows_no_secret_and_leaves_nothing(place
     until(lambda: not place.leftovers(), "something is left")
 
 
-def test_an_interrupted_demo_leaves_nothing_either(place: Place) -> None:
+@pytest.mark.parametrize("moment", ["hosts", "under-way", "ansible/aliops.cloudmonitor/runs/*"])
+def test_an_interrupted_demo_leaves_nothing_either(place: Place, moment: str) -> None:
     process = place.start()
     try:
-        until(lambda: list(place.temporary.glob("*/hosts")), "nothing was deployed")
+        until(lambda: list(place.temporary.glob("*/" + moment)), "nothing was deployed")
     finally:
         process.kill()
         process.communicate(timeout=SECONDS)
