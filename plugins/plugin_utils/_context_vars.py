@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from jinja2 import Environment, meta
+from jinja2 import Environment, meta, nodes
 from jinja2.exceptions import TemplateError
 
 from ..module_utils._event import content_text
@@ -16,6 +16,12 @@ from ..module_utils._event import content_text
 VALUE_BYTES = 1024
 # A lookup reads files, runs commands or asks other services: not for a report's sake.
 _LOOKUPS = frozenset({"lookup", "query", "q"})
+# Through these every variable can be reached, past what is looked at here.
+_WAYS_ROUND = frozenset({"vars", "hostvars"})
+_DECRYPTS = frozenset({"unvault", "ansible.builtin.unvault", "ansible.legacy.unvault"})
+_READS_FILES = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+# The first line of a template may name other brackets than these.
+_OTHER_BRACKETS = "#jinja2:"
 # The classes of vaulted values: before ansible-core 2.19, and from then on.
 _VAULTED = frozenset({"AnsibleVaultEncryptedUnicode", "EncryptedString"})
 _DEPTH = 20
@@ -51,16 +57,23 @@ def _is_harmless(value: Any, variables: Mapping[str, Any], depth: int) -> bool:
     if type(value).__name__ in _VAULTED or depth == 0:
         return False
     if isinstance(value, Mapping):
-        return all(_is_harmless(item, variables, depth - 1) for item in value.values())
+        parts = [*value.keys(), *value.values()]
+        return all(_is_harmless(item, variables, depth - 1) for item in parts)
     if isinstance(value, (list, tuple)):
         return all(_is_harmless(item, variables, depth - 1) for item in value)
     if not isinstance(value, str) or ("{{" not in value and "{%" not in value):
         return True
     try:
-        names = meta.find_undeclared_variables(_PARSER.parse(str(value)))
+        tree = _PARSER.parse(str(value))
     except TemplateError:
         return False  # filters and tests of Ansible parse; what does not is no template
-    return not names & _LOOKUPS and all(
+    names = meta.find_undeclared_variables(tree)
+    if str(value).startswith(_OTHER_BRACKETS) or names & (_LOOKUPS | _WAYS_ROUND):
+        return False
+    filters = {node.name for node in tree.find_all(nodes.Filter)}
+    if filters & _DECRYPTS or any(True for _node in tree.find_all(_READS_FILES)):
+        return False
+    return all(
         _is_harmless(variables[name], variables, depth - 1) for name in names if name in variables
     )
 
