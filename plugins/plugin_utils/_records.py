@@ -16,6 +16,16 @@ from ..module_utils._event import Event, parse_events
 from ._deployment_task import events_of
 
 _VERSION = 1
+# A journal that was damaged can still be JSON, and hold anything.
+_UNREADABLE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    CloudMonitorError,
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class RunRecord:
         if record.get("record") != "run" or record.get("version") != _VERSION:
             return None
         try:
-            return RunRecord(
+            run = RunRecord(
                 deployment=Deployment(**{**record["deployment"], "failures": ()}),
                 naming=Naming(**record["naming"]),
                 destination=str(record["destination"]),
@@ -61,8 +71,10 @@ class RunRecord:
                 pid=int(record["pid"]),
                 mark=str(record["mark"]),
             )
-        except (KeyError, TypeError, ValueError):
+            missing_finish(run, "lost", 0.0)  # whoever has to write it must not stumble
+        except _UNREADABLE:
             return None
+        return run
 
 
 def events_record(deployment: Deployment, naming: Naming, at: float) -> dict[str, Any]:
@@ -96,7 +108,7 @@ def read_events(record: Mapping[str, Any]) -> list[Event]:
         if record["record"] != "events":
             return []
         return parse_events(record["events"], now=float(record["at"]))
-    except (KeyError, TypeError, ValueError, CloudMonitorError):
+    except _UNREADABLE:
         return []
 
 
