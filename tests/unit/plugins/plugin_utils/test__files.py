@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils import _files
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._files import (
     add_line,
     beats,
@@ -109,7 +108,7 @@ def test_a_file_that_cannot_be_replaced_stays_whole_and_leaves_nothing_beside(
     def full(*_args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_files.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space"):
         replace_file(tmp_path / "f", "new")
 

@@ -18,7 +18,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils import _files
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import (
     Folder,
     Outbox,
@@ -293,7 +292,7 @@ def test_a_full_disk_without_a_reserve_is_an_error(
     def full(*_args: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_files.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="No space"):
         folder.append({"the": "finish"})
     assert folder.size() == before
