@@ -1,0 +1,289 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A project that has the callback enabled, as a user's has, and real runs of its playbooks."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cloudmonitor_receiver import Receiver
+
+from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
+    ansible_playbook,
+    credentials_in_environment,
+    environment,
+)
+
+CALLBACK = "aliops.cloudmonitor.deployment_events"
+START, FINISH, FAILURE = "deployment-start", "deployment-finish", "deployment-failure"
+DEADLINE = 90.0
+
+INVENTORY = """\
+[deployed]
+h1
+h2
+[nobody]
+[all:vars]
+ansible_connection=local
+"""
+_CONNECTIONS = Path(__file__).resolve().parents[1] / "role" / "connection"
+_SCHEMA = Path(__file__).resolve().parents[3] / "docs" / "deployment-event.schema.json"
+
+Plays = list[dict[str, Any]]
+Content = dict[str, Any]
+
+
+def until(holds: Callable[[], Any], what: str, seconds: float = DEADLINE) -> None:
+    """Wait for a condition; raises AssertionError with ``what`` when it does not come true."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "%s: not so after %g s" % (what, seconds)
+        time.sleep(0.02)
+
+
+def play(*tasks: dict[str, Any], **keywords: Any) -> dict[str, Any]:
+    """Return a play on the hosts h1 and h2."""
+    return {"name": "P", "hosts": "deployed", "gather_facts": False, **keywords, "tasks": [*tasks]}
+
+
+def say(text: str = "deployed", **keywords: Any) -> dict[str, Any]:
+    """Return a task that changes something and needs no Python on the host."""
+    return {
+        "name": "Install",
+        "ansible.builtin.debug": {"msg": text},
+        "changed_when": True,
+        **keywords,
+    }
+
+
+def fail(text: str = "migration failed", **keywords: Any) -> dict[str, Any]:
+    """Return a task that fails."""
+    return {"name": "Migrate", "ansible.builtin.fail": {"msg": text}, **keywords}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a run came to."""
+
+    rc: int
+    output: str
+    seconds: float
+
+    @property
+    def warnings(self) -> list[str]:
+        """The warnings and deprecations, each on one line."""
+        # ansible-core before 2.19 wraps them at the width of the terminal.
+        joined = re.sub(r"\n(?=\S)(?!\[|PLAY|TASK|ERROR|<|\w+: \[)", " ", self.output)
+        return re.findall(r"^\[(?:WARNING|DEPRECATION).*", joined, re.MULTILINE)
+
+
+class Running:
+    """One command at work. Its output goes to a file, so that nobody waits for a reader."""
+
+    def __init__(self, command: Sequence[str | Path], folder: Path, env: dict[str, str]) -> None:
+        self._output = folder / ("output-%d" % time.monotonic_ns())
+        self._since = time.monotonic()
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        """What it has said up to now."""
+        return self._output.read_text(encoding="utf-8", errors="replace")
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Send it a signal, if it is still there."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def press_ctrl_c(self) -> None:
+        """Interrupt the whole group, as a terminal does."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def ended(self, seconds: float = DEADLINE) -> Ended:
+        """Wait for its end."""
+        try:
+            rc = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self.process.wait()
+            raise AssertionError("it hangs: %s" % self.output) from None
+        return Ended(rc, self.output, time.monotonic() - self._since)
+
+
+class Project:
+    """A folder with ansible.cfg, an inventory, playbooks, and an outbox of its own."""
+
+    def __init__(self, folder: Path, receiver: Receiver) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.receiver = receiver
+        self.outbox = folder / "outbox"
+        self.config("")
+        self.write("without.cfg", "[defaults]\ninventory = hosts\n")
+        self.write("hosts", INVENTORY)
+
+    def config(self, section: str) -> None:
+        """Write ansible.cfg with the callback enabled and these lines in its section."""
+        self.write(
+            "ansible.cfg",
+            "[defaults]\ncallbacks_enabled = %s\ninventory = hosts\n"
+            "[callback_deployment_events]\n%s\n" % (CALLBACK, section),
+        )
+
+    def write(self, name: str, content: str | Plays) -> Path:
+        """Write a file of the project; plays become a playbook."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = content if isinstance(content, str) else json.dumps(content)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def environment(self, **variables: str | None) -> dict[str, str]:
+        """Return the environment of a run; None takes a variable out."""
+        env: dict[str, str | None] = {
+            **environment(self.folder),
+            **credentials_in_environment(self.receiver),
+            "ANSIBLE_CONNECTION_PLUGINS": str(_CONNECTIONS),
+            "CLOUDMONITOR_OUTBOX": str(self.outbox),
+            "CLOUDMONITOR_LINGER": "2",
+            "CLOUDMONITOR_TIMEOUT": "2",
+            **variables,
+        }
+        return {name: value for name, value in env.items() if value is not None}
+
+    def start(self, content: Plays | str, *arguments: str, **variables: str | None) -> Running:
+        """Start a run of plays, or of the playbook of that name."""
+        name = content if isinstance(content, str) else "site.yml"
+        if not isinstance(content, str):
+            self.write(name, content)
+        return self.command(ansible_playbook(), name, *arguments, **variables)
+
+    def command(self, *command: str | Path, **variables: str | None) -> Running:
+        """Start any command in the project's environment."""
+        return Running(command, self.folder, self.environment(**variables))
+
+    def run(self, content: Plays | str, *arguments: str, **variables: str | None) -> Ended:
+        """Run plays, or the playbook of that name, to the end."""
+        return self.start(content, *arguments, **variables).ended()
+
+    def without(self) -> dict[str, str]:
+        """Return the variables of a run without the callback."""
+        return {"ANSIBLE_CONFIG": str(self.folder / "without.cfg")}
+
+    # A task that is at work until the test says so
+
+    def wait_task(self, name: str = "under-way") -> dict[str, Any]:
+        """Return a task that makes a file of that name and goes on once ``release()`` is called."""
+        mark, go = (shlex.quote(str(self.folder / file)) for file in (name, "go-on"))
+        script = "touch %s; for i in $(seq 600); do [ -e %s ] && break; sleep 0.05; done"
+        return {"name": "Wait", "ansible.builtin.raw": script % (mark, go)}
+
+    def under_way(self, name: str = "under-way") -> None:
+        """Wait until the task of that name is at work."""
+        until((self.folder / name).exists, "a task at work")
+
+    def release(self) -> None:
+        """Let every waiting task go on."""
+        (self.folder / "go-on").touch()
+
+    # What is there
+
+    def events(self, receiver: Receiver | None = None, **wanted: Any) -> list[Content]:
+        """Return what was accepted: the content with ``event``, ``group`` and ``time`` beside it.
+
+        ``wanted`` members have to be equal.
+        """
+        found = [
+            {
+                **json.loads(event["content"]),
+                "event": event["name"],
+                "group": event["groupId"],
+                "time": event["time"],
+            }
+            for event in (receiver or self.receiver).events
+        ]
+        return [one for one in found if all(one.get(key) == wanted[key] for key in wanted)]
+
+    def processes(self) -> dict[int, str]:
+        """Return pid and command line of everything that was started in this project."""
+        found = {}
+        mine = b"HOME=%s" % os.fsencode(self.folder)
+        for place in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if mine in (place / "environ").read_bytes().split(b"\0"):
+                    command = (place / "cmdline").read_text(errors="replace")
+                    found[int(place.name)] = command.replace("\0", " ").strip()
+        return found
+
+    def couriers(self) -> list[int]:
+        """Return the pids of the couriers of this project's runs."""
+        return [pid for pid, command in self.processes().items() if "_courier_process" in command]
+
+    def waiting(self) -> list[str]:
+        """Return the folders of deployments that are in the outbox."""
+        return sorted(path.name for path in (self.outbox / "runs").glob("*"))
+
+    def dead(self) -> list[str]:
+        """Return the names of the files of dead letters."""
+        return sorted(path.name for path in (self.outbox / "dead").glob("*.jsonl"))
+
+    def settled(self, seconds: float = DEADLINE) -> None:
+        """Wait until nothing of this project runs any more."""
+        self.release()
+        end = time.monotonic() + seconds
+        while left := self.processes():
+            if time.monotonic() >= end:
+                for pid in left:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                raise AssertionError("left behind: %s" % left)
+            time.sleep(0.02)
+
+
+@contextmanager
+def using(folder: Path, receiver: Receiver) -> Iterator[Project]:
+    """Give a project; at its end nothing may run any more, and all that arrived be valid."""
+    project = Project(folder, receiver)
+    try:
+        yield project
+    finally:
+        project.settled(30)
+    check_contents(receiver)
+
+
+def check_contents(receiver: Receiver) -> None:
+    """Hold every event against the published schema and the limits of a content."""
+    schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
+    order = list(schema["properties"])
+    for event in receiver.events:
+        content = json.loads(event["content"])
+        if "schema" not in content:
+            continue  # not a deployment's
+        assert list(content) == sorted(content, key=order.index)
+        assert len(event["content"].encode()) <= 4000
+        assert event["content"] == json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        with suppress(ModuleNotFoundError):
+            validator = importlib.import_module("jsonschema").Draft202012Validator
+            validator(schema).validate(content)

@@ -1,0 +1,221 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""However a run ends, it is reported: one start, one finish with the true verdict."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
+    FAILURE,
+    FINISH,
+    START,
+    Content,
+    Project,
+    fail,
+    play,
+    say,
+)
+
+HOSTS = {"total": 2, "ok": 2, "changed": 0, "failed": 0, "unreachable": 0, "rescued": 0}
+GONE = {"ansible_connection": "gone"}
+ON_H1 = {"when": "inventory_hostname == 'h1'"}
+MIGRATE = [{"host": "h1", "task": "Migrate"}]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Plays, and what their run has to come to. ``hosts`` are the counts that are not HOSTS'."""
+
+    plays: list[dict[str, Any]]
+    rc: int
+    status: str
+    hosts: dict[str, int] | None = field(default_factory=dict)
+    failures: list[dict[str, str]] | None = None
+    reason: str | None = None
+
+
+ENDINGS = {
+    "success": Ending([play(say())], 0, "succeeded", {"changed": 2}),
+    "failed host": Ending(
+        [play(fail(**ON_H1), say())],
+        2, "failed", {"ok": 1, "changed": 1, "failed": 1}, MIGRATE,
+    ),
+    "all unreachable": Ending(
+        [play({"name": "Reach", "ansible.builtin.raw": "true"}, vars=GONE)],
+        4, "failed", {"ok": 0, "unreachable": 2},
+        [{"host": "h1", "task": "Reach"}, {"host": "h2", "task": "Reach"}],
+    ),
+    "rescued": Ending(
+        [play({"block": [fail(**ON_H1)], "rescue": [say()]})],
+        0, "succeeded", {"changed": 1, "rescued": 1},
+    ),
+    "ignored": Ending([play(fail(ignore_errors=True))], 0, "succeeded"),
+    "ignored and then failed elsewhere": Ending(
+        [play(fail(ignore_errors=True), fail(name="Restart", **ON_H1))],
+        2, "failed", {"ok": 1, "failed": 1}, [{"host": "h1", "task": "Restart"}],
+    ),
+    "any_errors_fatal": Ending(
+        [play(fail(**ON_H1), say(), any_errors_fatal=True)],
+        2, "failed", {"ok": 1, "failed": 1}, MIGRATE,
+    ),
+    "no hosts": Ending(
+        [play(say(), hosts="nobody")], 0, "empty",
+        {"total": 0, "ok": 0},
+    ),
+    "exception in an include": Ending(
+        [play(say(), {"name": "Include", "ansible.builtin.include_tasks": "broken.yml"})],
+        4, "aborted", None, reason="stopped",
+    ),
+    "undefined variable in hosts": Ending(
+        [play(say()), play(say(), hosts="{{ nowhere }}")], 4, "aborted", None, reason="stopped",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_an_ending_is_reported_once_and_truly(project: Project, name: str) -> None:
+    ending = ENDINGS[name]
+    project.write("broken.yml", "- debug: {msg: [\n")
+
+    ended = project.run(ending.plays)
+
+    assert (ended.rc, ended.warnings) == (ending.rc, []), ended.output
+    finish = check_events(project.events(), ending.status, ending.reason)
+    expected = None if ending.hosts is None else {**HOSTS, **ending.hosts}
+    assert finish.get("hosts") == expected
+    assert finish.get("failures") == ending.failures
+    assert project.waiting() == project.dead() == []
+
+
+def check_events(events: list[Content], status: str, reason: str | None = None) -> Content:
+    """Hold the events of one deployment against a status; return the finish."""
+    names = [START, FINISH] + [FAILURE] * (status in ("failed", "aborted"))
+    assert [event["event"] for event in events] == names, events
+    start, finish = events[0], events[1]
+    assert (start["phase"], start["status"], start.get("reason")) == ("start", "running", None)
+    assert (finish["phase"], finish["status"], finish.get("reason")) == ("finish", status, reason)
+    assert {event["id"] for event in events} == {start["id"]}
+    assert {event["started_at"] for event in events} == {start["started_at"]}
+    assert "finished_at" not in start
+    took = datetime.fromisoformat(finish["finished_at"].rstrip("Z")) - datetime.fromisoformat(
+        finish["started_at"].rstrip("Z")
+    )
+    # Each is rounded by itself.
+    assert finish["duration_s"] == pytest.approx(took.total_seconds(), abs=0.002)
+    for failure in events[2:]:
+        assert {**failure, "event": FINISH} == finish
+    return finish
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (signal.SIGINT, "stopped"),
+        (signal.SIGTERM, "killed"),
+        (signal.SIGHUP, "killed"),
+        (signal.SIGKILL, "killed"),
+    ],
+)
+def test_an_interrupted_run_is_reported_as_aborted(
+    project: Project, sent: signal.Signals, reason: str
+) -> None:
+    run = project.start([play(say(), project.wait_task(), say())])
+    project.under_way()
+
+    if sent == signal.SIGINT:
+        run.press_ctrl_c()
+    else:
+        run.kill(sent)
+
+    ended = run.ended()
+    assert (ended.rc != 0, ended.warnings) == (True, []), ended.output
+    project.receiver.wait_for(3, deadline=30)
+    finish = check_events(project.events(), "aborted", reason)
+    assert "hosts" not in finish
+    project.settled()
+    assert len(project.events()) == 3
+    assert project.waiting() == project.dead() == []
+
+
+def test_a_run_that_went_with_its_machine_is_reported_by_the_next_one(project: Project) -> None:
+    run = project.start(
+        [play(project.wait_task())], CLOUDMONITOR_DEPLOYMENT_ID="A", CLOUDMONITOR_GROUP_ID="7"
+    )
+    project.under_way()
+    project.receiver.wait_for(1, deadline=30)
+    for courier in project.couriers():
+        os.kill(courier, signal.SIGKILL)
+    run.kill()
+    run.ended()
+    project.settled()
+    assert project.waiting() == ["A"]
+    assert len(project.events()) == 1
+
+    ended = project.run([play(say())], CLOUDMONITOR_DEPLOYMENT_ID="B")
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    project.settled()
+    finish = check_events(project.events(id="A"), "aborted", "lost")
+    assert finish["group"] == 7
+    check_events(project.events(id="B"), "succeeded")
+    assert project.waiting() == project.dead() == []
+
+
+def test_a_run_whose_start_was_not_delivered_is_reported_in_order(project: Project) -> None:
+    project.receiver.set_faults(["hang*inf"])
+    run = project.start([play(project.wait_task())], CLOUDMONITOR_DEPLOYMENT_ID="A")
+    project.under_way()
+    for courier in project.couriers():
+        os.kill(courier, signal.SIGKILL)
+    run.kill()
+    run.ended()
+    project.settled()
+    project.receiver.set_faults([])
+
+    project.run([play(say())], CLOUDMONITOR_DEPLOYMENT_ID="B")
+
+    project.settled()
+    check_events(project.events(id="A"), "aborted", "lost")
+
+
+def test_each_playbook_of_a_command_line_is_a_deployment_with_counts_of_its_own(
+    project: Project,
+) -> None:
+    project.write("one.yml", [play(say(), {"block": [fail(**ON_H1)], "rescue": [say()]})])
+    project.write("two.yml", [play(fail(when="inventory_hostname == 'h2'"))])
+    project.write("three.yml", [play(say())])
+
+    ended = project.start(
+        "one.yml", "two.yml", "three.yml", CLOUDMONITOR_DEPLOYMENT_ID="release"
+    ).ended()
+
+    # Ansible stops at the first playbook that fails.
+    assert (ended.rc, ended.warnings) == (2, []), ended.output
+    project.settled()
+    one = check_events(project.events(id="release"), "succeeded")
+    assert (one["name"], one["hosts"]) == ("one", {**HOSTS, "changed": 2, "rescued": 1})
+    two = check_events(project.events(id="release/2"), "failed")
+    assert (two["name"], two["hosts"]) == ("two", {**HOSTS, "ok": 1, "failed": 1})
+    assert two["failures"] == [{"host": "h2", "task": "Migrate"}]
+    assert len(project.events()) == 5
+
+
+def test_two_playbooks_without_an_id_have_ids_of_their_own(project: Project) -> None:
+    project.write("one.yml", [play(say())])
+
+    ended = project.run("one.yml", "one.yml")
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    project.settled()
+    ids = {event["id"] for event in project.events()}
+    assert len(ids) == 2
+    for one in ids:
+        check_events(project.events(id=one), "succeeded")

@@ -1,0 +1,242 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where options come from, and what becomes of a run whose options are wrong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
+    CALLBACK,
+    FINISH,
+    START,
+    Project,
+    fail,
+    play,
+    say,
+)
+from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
+    KEY_ID,
+    SECRET,
+    TOKEN,
+    ansible_playbook,
+)
+
+SETTINGS = """\
+deployment_name = shop
+deployment_id = from-ini
+deployment_version = 1.0
+deployment_environment = staging
+group_id = 11
+start_event = began
+finish_event = ended
+failure_event = broke
+failure_details = message
+context_vars = release, stage
+"""
+
+
+def test_options_come_from_the_configuration_file(project: Project) -> None:
+    outbox = project.folder / "elsewhere" / "deep"
+    project.config(
+        SETTINGS + "outbox = %s\naccess_key_id = %s\nendpoint = %s\nlinger = 3\ntimeout = 4\n"
+        "source_ip = 192.0.2.7\n" % (outbox, KEY_ID, project.receiver.url)
+    )
+
+    ended = project.run(
+        [play(say(), fail())], "-e", "release=7",
+        CLOUDMONITOR_OUTBOX=None, CLOUDMONITOR_LINGER=None, CLOUDMONITOR_TIMEOUT=None,
+        CLOUDMONITOR_ENDPOINT=None, ALIBABA_CLOUD_ACCESS_KEY_ID=None,
+    )  # fmt: skip
+
+    assert ended.rc == 2, ended.output
+    assert len(ended.warnings) == 1  # there is no variable stage
+    began, finish, failure = project.events()
+    names = [event["event"] for event in (began, finish, failure)]
+    assert names == ["began", "ended", "broke"]
+    for event in (began, finish, failure):
+        assert event["context"] == {"release": "7"}
+        members = [event[key] for key in ("name", "id", "version", "environment", "group")]
+        assert members == ["shop", "from-ini", "1.0", "staging", 11]
+    assert finish["failures"][0]["message"] == "migration failed"
+    assert {request["access_key_id"] for request in project.receiver.requests} == {KEY_ID}
+    assert (outbox.stat().st_mode & 0o777, project.outbox.exists()) == (0o700, False)
+
+
+def test_the_environment_wins_and_an_empty_variable_counts_as_unset(project: Project) -> None:
+    project.config(SETTINGS)
+
+    ended = project.run(
+        [play(say())],
+        CLOUDMONITOR_DEPLOYMENT_NAME="store",
+        CLOUDMONITOR_DEPLOYMENT_ID="from-environment",
+        CLOUDMONITOR_DEPLOYMENT_VERSION="",
+        CLOUDMONITOR_GROUP_ID="",
+        CLOUDMONITOR_START_EVENT="",
+        CLOUDMONITOR_FINISH_EVENT="over",
+        CLOUDMONITOR_CONTEXT_VARS="ansible_play_name",
+        CLOUDMONITOR_VALIDATE_CERTS="",
+        CLOUDMONITOR_NETWORK="",
+    )
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    start, finish = project.events()
+    assert [start["event"], finish["event"]] == ["began", "over"]
+    for event in (start, finish):
+        members = [event[key] for key in ("name", "id", "version", "group")]
+        assert members == ["store", "from-environment", "1.0", 11]
+
+
+def test_the_leftmost_variable_that_is_set_wins(project: Project) -> None:
+    project.write("site.yml", [play(say())])
+    ours = {"ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET}
+    none = dict.fromkeys(ours, "")
+    key = project.start(
+        "site.yml", **ours, ALICLOUD_ACCESS_KEY="other", ALICLOUD_SECRET_KEY="other",
+        ALICLOUD_ACCESS_KEY_ID="third", ALICLOUD_SECRET_ACCESS_KEY="third",
+    )  # fmt: skip
+    token = project.start(
+        "site.yml", **none, ALICLOUD_ACCESS_KEY="STS." + KEY_ID, ALICLOUD_SECRET_KEY=SECRET,
+        ALICLOUD_ACCESS_KEY_ID="third", ALICLOUD_SECRET_ACCESS_KEY="third",
+        ALIBABA_CLOUD_SECURITY_TOKEN="", ALICLOUD_SECURITY_TOKEN=TOKEN,
+    )  # fmt: skip
+    region = project.start(
+        "site.yml", CLOUDMONITOR_ENDPOINT="", ALIBABA_CLOUD_REGION_ID="first",
+        ALICLOUD_REGION="cn-hangzhou", ALICLOUD_REGION_ID="cn-beijing",
+    )  # fmt: skip
+
+    for run in (key, token):
+        ended = run.ended()
+        assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert "'first'" in region.ended().output
+    project.settled()
+    used = {request["access_key_id"] for request in project.receiver.requests}
+    assert used == {KEY_ID, "STS." + KEY_ID}
+    assert len(project.events()) == 4
+
+
+def test_the_outbox_lies_in_the_home_of_ansible_by_default(project: Project) -> None:
+    project.receiver.set_faults(["status=500*inf"])
+    project.run([play(say())], CLOUDMONITOR_OUTBOX="", CLOUDMONITOR_LINGER="0")
+    project.settled()
+    outbox = project.folder / ".ansible" / "aliops.cloudmonitor"
+    (journal,) = outbox.glob("runs/*/journal")
+    for path in [outbox, *outbox.rglob("*")]:
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+    assert journal.read_bytes().endswith(b"\n")
+
+
+def test_enabled_under_two_names_it_reports_once(project: Project) -> None:
+    # Another collection may lead to ours under a name of its own.
+    project.write("collections/ansible_collections/our/names/plugins/callback/.keep", "")
+    project.write(
+        "collections/ansible_collections/our/names/meta/runtime.yml",
+        "plugin_routing: {callback: {again: {redirect: %s}}}" % CALLBACK,
+    )
+    project.write("collections/ansible_collections/our/names/galaxy.yml", "{}")
+    paths = "%s:%s" % (project.folder / "collections", os.environ["ANSIBLE_COLLECTIONS_PATH"])
+
+    ended = project.run(
+        [play(say())],
+        ANSIBLE_COLLECTIONS_PATH=paths,
+        ANSIBLE_CALLBACKS_ENABLED="%s,our.names.again,%s" % (CALLBACK, CALLBACK),
+    )
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    project.settled()
+    assert [event["event"] for event in project.events()] == [START, FINISH]
+
+
+def test_ad_hoc_commands_are_not_reported(project: Project) -> None:
+    ad_hoc = Path(ansible_playbook()).with_name("ansible")
+    ended = project.command(
+        ad_hoc, "deployed", "-m", "ansible.builtin.debug", ANSIBLE_LOAD_CALLBACK_PLUGINS="true"
+    ).ended()
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    project.settled()
+    assert project.receiver.requests == []
+    assert not project.outbox.exists()
+
+
+HIDE_REQUESTS = """\
+import sys
+from importlib.machinery import PathFinder
+
+class WithoutRequests(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name == "requests" else super().find_spec(name, path, target)
+
+sys.meta_path = [WithoutRequests if finder is PathFinder else finder for finder in sys.meta_path]
+"""
+
+# What is wrong, the variables that make it so ("/" stands for the project's folder), and words of
+# the one warning.
+MISTAKES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
+    "no credentials": (
+        {
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": "", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "",
+            "PYTHONPATH": "{}/nochain",
+        },
+        ("no AccessKey", "ALIBABA_CLOUD_ACCESS_KEY_ID", "alibabacloud-credentials"),
+    ),
+    "half of the credentials": (
+        {"ALIBABA_CLOUD_ACCESS_KEY_SECRET": ""},
+        ("id without its secret", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
+    ),
+    "credentials that cannot be right": (
+        {"ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET + " with a space"},
+        ("access_key_secret", "copy it again"),
+    ),
+    "an unknown region": (
+        {"CLOUDMONITOR_ENDPOINT": "", "ALIBABA_CLOUD_REGION_ID": "cn-hangzou"},
+        ("'cn-hangzou'", "cn-hangzhou"),
+    ),
+    "an endpoint that is none": ({"CLOUDMONITOR_ENDPOINT": "metrics"}, ("endpoint", "http://")),
+    "an outbox that cannot be made": (
+        {"CLOUDMONITOR_OUTBOX": "{}/ansible.cfg/outbox"}, ("outbox", "ansible.cfg", "writable"),
+    ),
+    "an outbox that is a link": ({"CLOUDMONITOR_OUTBOX": "{}/link"}, ("outbox", "link")),
+    "an outbox that is a file": ({"CLOUDMONITOR_OUTBOX": "{}/hosts"}, ("outbox", "a file")),
+    "no requests": ({"PYTHONPATH": "{}/norequests"}, ("requests", "install")),
+    "a group that is no number": ({"CLOUDMONITOR_GROUP_ID": "shop"}, ("group_id", "shop")),
+    "an unknown choice": ({"CLOUDMONITOR_FAILURE_DETAILS": "all"}, ("failure_details", "all")),
+    "a time that is none": ({"CLOUDMONITOR_FLUSH_TIMEOUT": "soon"}, ("flush_timeout", "soon")),
+    "a negative timeout": ({"CLOUDMONITOR_TIMEOUT": "-1"}, ("timeout",)),
+    "an event without a name": ({"CLOUDMONITOR_START_EVENT": " "}, ("start_event",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("several", [list(MISTAKES)[:5], list(MISTAKES)[5:10], list(MISTAKES)[10:]])
+def test_a_mistake_is_one_warning_that_says_what_to_do(
+    project: Project, several: list[str]
+) -> None:
+    project.write("site.yml", [play(say(), fail())])
+    project.write("norequests/sitecustomize.py", HIDE_REQUESTS)
+    hide_chain = HIDE_REQUESTS.replace('"requests"', '"alibabacloud_credentials"')
+    project.write("nochain/sitecustomize.py", hide_chain)
+    (project.folder / "target").mkdir()
+    (project.folder / "link").symlink_to("target")
+    runs = {}
+    for name in several:
+        variables = {
+            key: value.replace("{}", str(project.folder))
+            for key, value in MISTAKES[name][0].items()
+        }
+        runs[name] = project.start("site.yml", **variables)
+
+    for name, run in runs.items():
+        ended = run.ended()
+        assert ended.rc == 2, (name, ended.output)
+        assert len(ended.warnings) == 1, (name, ended.output)
+        for word in MISTAKES[name][1]:
+            assert word in ended.warnings[0], (name, word, ended.warnings)
+        assert SECRET not in ended.output, name
+    project.settled()
+    assert project.receiver.requests == []
+    assert list((project.folder / "target").iterdir()) == []
+    assert project.waiting() == []

@@ -1,0 +1,231 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""flush_outbox delivers what earlier runs could not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cloudmonitor_receiver import Credential, Receiver
+
+from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
+    FAILURE,
+    FINISH,
+    START,
+    Project,
+    fail,
+    play,
+    say,
+    using,
+)
+from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
+
+MODULE = "aliops.cloudmonitor.flush_outbox"
+OTHER = "LTAI5tOther"
+ALL_EVENTS = [START, FINISH, FAILURE]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project whose receiver knows two accounts and a temporary key."""
+    keys = [Credential(KEY_ID, SECRET), Credential(OTHER, SECRET)]
+    with Receiver(keys) as receiver, using(tmp_path / "project", receiver) as made:
+        yield made
+
+
+def leave(project: Project, name: str, fault: str = "status=500", **variables: str) -> None:
+    """Let a run fail that cannot deliver its three events, with no courier left."""
+    project.receiver.set_faults([fault + "*inf"])
+    ended = project.run(
+        [play(fail())],
+        CLOUDMONITOR_DEPLOYMENT_ID=name,
+        CLOUDMONITOR_LINGER="0",
+        **variables,
+    )
+    assert len(ended.warnings) == 1, ended.output
+    project.settled()
+    project.receiver.set_faults([])
+
+
+def flush(
+    project: Project, *options: dict[str, Any], arguments: tuple[str, ...] = (), **env: str
+) -> list[dict[str, Any]]:
+    """Run the module once with each of the options; return the results."""
+    tasks: list[dict[str, Any]] = [
+        {MODULE: option, "register": "flushed_%d" % number, "ignore_errors": True}
+        for number, option in enumerate(options)
+    ]
+    names = ", ".join("flushed_%d" % number for number in range(len(options)))
+    told = "FLUSHED:{{ [%s] | to_json | b64encode }}:" % names
+    ended = project.run(
+        [play(*tasks, {"ansible.builtin.debug": {"msg": told}}, hosts="h1")],
+        *arguments,
+        **{**project.without(), **env},
+    )
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    text = ended.output.split("FLUSHED:")[1].split(":")[0]
+    results: list[dict[str, Any]] = json.loads(base64.b64decode(text))
+    return results
+
+
+def told(result: dict[str, Any]) -> tuple[int, int, int, bool, bool]:
+    """Return the numbers of a result, and whether it changed something or failed."""
+    numbers = (result["delivered"], result["pending"], result["dead_count"])
+    return (*numbers, result["changed"], result["failed"])
+
+
+def test_it_delivers_what_is_left_and_check_mode_only_counts(project: Project) -> None:
+    leave(project, "A")
+    leave(project, "B", "permission")
+
+    (counted,) = flush(project, {}, arguments=("--check",))
+    assert told(counted) == (0, 3, 2, False, False)
+    assert project.events() == []
+
+    first, second = flush(project, {}, {})
+    assert told(first) == (3, 0, 2, True, False)
+    assert told(second) == (0, 0, 2, False, False)
+    assert [event["event"] for event in project.events(id="A")] == ALL_EVENTS
+    assert {letter["deployment"] for letter in second["dead"]} == {"B"}
+    assert "cms:PutCustomEvent" in second["dead"][0]["reason"]
+    names = [event["name"] for letter in second["dead"] for event in letter["events"]]
+    assert names == ALL_EVENTS
+    assert project.waiting() == []
+
+
+def test_dead_letters_are_sent_again_or_dropped_when_it_is_told_so(project: Project) -> None:
+    leave(project, "A", "permission")
+    project.receiver.set_faults(["permission"])
+
+    again, retried, kept = flush(project, {"dead": "retry"}, {"dead": "retry"}, {})
+    assert (again["failed"], again["delivered"], again["dead_count"]) == (True, 0, 2)
+    assert again["error"]["kind"] == "permission"
+    assert told(retried) == (3, 0, 0, True, False), retried
+    assert told(kept) == (0, 0, 0, False, False)
+    assert [event["event"] for event in project.events(id="A")] == ALL_EVENTS
+
+    leave(project, "B", "signature")
+    dropped, after = flush(project, {"dead": "drop"}, {"dead": "retry"})
+    assert (dropped["delivered"], dropped["dead_count"], dropped["changed"]) == (0, 0, True)
+    assert told(after) == (0, 0, 0, False, False)
+    assert project.events(id="B") == []
+
+
+def test_events_for_another_account_wait_for_its_key(project: Project) -> None:
+    leave(project, "mine")
+    leave(project, "theirs", ALIBABA_CLOUD_ACCESS_KEY_ID=OTHER)
+    leave(project, "refused", "permission", ALIBABA_CLOUD_ACCESS_KEY_ID=OTHER)
+
+    mine, again = flush(project, {"dead": "retry"}, {})
+    assert told(mine)[:3] == (3, 3, 2)
+    assert told(again) == (0, 3, 2, False, False)
+    assert project.events(id="theirs") == []
+    (theirs,) = flush(project, {"dead": "retry"}, ALIBABA_CLOUD_ACCESS_KEY_ID=OTHER)
+    assert told(theirs) == (6, 0, 0, True, False)
+    used = [request["access_key_id"] for request in project.receiver.requests if request["events"]]
+    assert set(used[1:]) == {OTHER}
+    for name in ("mine", "theirs", "refused"):
+        assert [event["event"] for event in project.events(id=name)] == ALL_EVENTS
+
+
+def test_a_run_that_is_alive_is_left_alone(project: Project) -> None:
+    project.receiver.set_faults(["status=500*inf"])
+    project.write("living.yml", [play(say(), project.wait_task())])
+    project.write("orphan.yml", [play(project.wait_task("orphan"))])
+    run = project.start("living.yml", CLOUDMONITOR_DEPLOYMENT_ID="living")
+    orphan = project.start("orphan.yml", CLOUDMONITOR_DEPLOYMENT_ID="orphan")
+    project.under_way()
+    project.under_way("orphan")
+    for courier in project.couriers():
+        os.kill(courier, signal.SIGKILL)
+    project.receiver.set_faults([])
+
+    # Neither has a courier any more, and both are alive.
+    (both,) = flush(project, {})
+    assert told(both)[:2] == (0, 2)
+    orphan.kill()
+    orphan.ended()
+    (one,) = flush(project, {})
+
+    assert told(one)[:2] == (3, 1)
+    lost = project.events(id="orphan")
+    assert [event["event"] for event in lost] == ALL_EVENTS
+    assert lost[1]["reason"] == "lost"
+    assert project.events(id="living") == []
+    project.release()
+    ended = run.ended()
+    assert (ended.rc, len(ended.warnings)) == (0, 1), ended.output
+    (rest,) = flush(project, {})
+    assert told(rest) == (2, 0, 0, True, False)
+    assert [event["event"] for event in project.events(id="living")] == [START, FINISH]
+
+
+def test_in_an_outage_it_fails_with_advice_and_loses_nothing(project: Project) -> None:
+    leave(project, "A")
+    leave(project, "B")
+    project.receiver.set_faults(["status=500*inf"])
+
+    (failed,) = flush(project, {"retries": 0})
+
+    assert told(failed)[:3] == (0, 6, 0)
+    assert (failed["failed"], failed["error"]["kind"]) == (True, "server_error")
+    assert project.receiver.url in failed["msg"]
+    assert "undelivered" not in failed
+    assert len(project.waiting()) == 2
+    project.receiver.set_faults([])
+    (mended,) = flush(project, {})
+    assert told(mended)[:3] == (6, 0, 0)
+
+
+def test_the_outbox_is_the_callback_s_unless_another_is_named(project: Project) -> None:
+    leave(project, "A", CLOUDMONITOR_OUTBOX="")
+    leave(project, "B", CLOUDMONITOR_OUTBOX=str(project.folder / "second"))
+
+    default, named = flush(
+        project, {}, {"outbox": str(project.folder / "second")}, CLOUDMONITOR_OUTBOX=""
+    )
+
+    assert (default["delivered"], named["delivered"]) == (3, 3)
+    assert [event["id"] for event in project.events()] == ["A"] * 3 + ["B"] * 3
+
+
+def test_the_outbox_of_the_configuration_file_is_found(project: Project) -> None:
+    project.config("outbox = %s" % (project.folder / "configured"))
+    leave(project, "A", CLOUDMONITOR_OUTBOX="")
+    assert (project.folder / "configured" / "runs" / "A").exists()
+
+    (found,) = flush(
+        project,
+        {},
+        CLOUDMONITOR_OUTBOX="",
+        ANSIBLE_CONFIG=str(project.folder / "ansible.cfg"),
+        CLOUDMONITOR_EXCLUDE_PLAYBOOKS="*",
+    )
+
+    assert told(found) == (3, 0, 0, True, False)
+
+
+def test_mistakes_fail_with_advice(project: Project) -> None:
+    link = project.folder / "link"
+    link.symlink_to(project.folder)
+
+    linked, half, choice = flush(
+        project,
+        {"outbox": str(link)},
+        {"access_key_id": "only"},
+        {"dead": "bury"},
+    )
+
+    assert linked["error"]["kind"] == "outbox"
+    assert "link" in linked["msg"]
+    assert half["error"]["kind"] == "credentials"
+    assert choice["failed"] is True
+    assert project.receiver.requests == []
