@@ -29,14 +29,19 @@ def adopt(
     lock = folder.lock()
     if lock is None:
         return None
-    delivery = Delivery(outbox, folder, ttl, time.time)
-    with contextlib.suppress(FileNotFoundError):
-        delivery.refresh()
-    if not _is_over(outbox, folder, delivery, destination):
-        os.close(lock)
-        return None
-    delivery.end("lost", folder.heartbeat()[1] or time.time())
-    folder.beat(host_identity())
+    mine = False
+    try:
+        delivery = Delivery(outbox, folder, ttl, time.time)
+        with contextlib.suppress(FileNotFoundError):
+            delivery.refresh()
+        if not _is_over(outbox, folder, delivery, destination):
+            return None
+        delivery.end("lost", folder.heartbeat()[1] or time.time())
+        folder.beat(host_identity())
+        mine = True
+    finally:
+        if not mine:
+            os.close(lock)
     return delivery, lock
 
 

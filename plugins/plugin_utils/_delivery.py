@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ..module_utils._errors import DeliveryError
@@ -38,6 +39,8 @@ class Delivery:
         self._waiting: deque[Entry] = deque()
         self._read_to = 0
         self._done_to = folder.delivered()
+        if self._done_to > folder.size():
+            self._done_to = 0  # it cannot be true: rather send something twice
         self._one_by_one = 0
 
     def refresh(self) -> None:
@@ -95,7 +98,7 @@ class Delivery:
             if error is not None:
                 self._bury(entry, str(error))
             self._pass(entry)
-        self.folder.set_delivered(self._done_to)
+        self._remember()
         return error
 
     def _next_batch(self) -> list[tuple[Entry, list[Event]]]:
@@ -111,7 +114,7 @@ class Delivery:
             else:
                 self._bury(entry, reason)
                 self._pass(entry)
-                self.folder.set_delivered(self._done_to)
+                self._remember()
             if sum(len(events) for _entry, events in found) >= _TOGETHER:
                 break
         if self._one_by_one:
@@ -130,6 +133,11 @@ class Delivery:
     def _pass(self, entry: Entry) -> None:
         self._waiting.remove(entry)
         self._done_to = max(self._done_to, entry.end)
+
+    def _remember(self) -> None:
+        # On a full disk delivery goes on; at worst something is sent twice.
+        with suppress(OSError):
+            self.folder.set_delivered(self._done_to)
 
     def _bury(self, entry: Entry, reason: str) -> None:
         record: dict[str, Any] = entry.record or {}

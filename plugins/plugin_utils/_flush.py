@@ -56,12 +56,15 @@ class Flush:
         if dead != "keep":
             self._dead_letters(retry=dead == "retry")
         for folder in self._outbox.folders():
-            if self._error is not None and self._error.keep:
+            # A key that is refused, or a service out of reach, is so for every folder.
+            if self._error is not None and self._error.kind != "bad_request":
                 break
-            with suppress(FileNotFoundError):  # its courier has just delivered the last of it
+            found = None
+            # Its courier has just delivered the last of it, or it is damaged: the others go on.
+            with suppress(OSError):
                 found = adopt(self._outbox, folder, self._destination, math.inf)
-                if found is not None:
-                    self._deliver(*found)
+            if found is not None:
+                self._deliver(*found)
         counted = count(self._outbox)
         return Flushed(
             self._delivered,
@@ -105,7 +108,7 @@ class Flush:
         events = read_events(record)
         if letter.get("destination") != self._destination or not events:
             return True
-        if self._error is not None and self._error.keep:
+        if self._error is not None and self._error.kind != "bad_request":
             return True
         error = self._counted(events)
         self._error = error or self._error
