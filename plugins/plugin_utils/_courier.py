@@ -18,8 +18,9 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -27,6 +28,7 @@ from ..module_utils._client import backoff
 from ..module_utils._connection import Connection
 from ..module_utils._credentials import Credentials
 from ..module_utils._errors import DeliveryError
+from ..module_utils._event import Event
 from ._adoption import adopt
 from ._delivery import Delivery
 from ._outbox import WAKE_SIGNAL, Folder, Outbox
@@ -38,6 +40,9 @@ WATCH_SECONDS = 0.5
 LAST_TRY_SECONDS = 2.0
 # A service that asks for more, or a run that takes days, is asked again at least so often.
 LONGEST_WAIT = 600.0
+# How long to look for folders of earlier runs before the run's own is looked at again.
+_LOOK_SECONDS = 0.1
+_STEP_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,8 @@ class Courier:
         self._own = self._delivery(own)
         self._hands = [self._own]
         self._locks = {own.name: settings.lock}
-        self._looked = False
+        self._left: deque[Folder] | None = None
+        self._answered = False
         self._retries = 0
         self._next_try = 0.0
         self._next_beat = 0.0
@@ -100,7 +106,7 @@ class Courier:
         """Work until everything is delivered or the time after the run is over."""
         self._listen()
         try:
-            while self._hands and not self._terminated and not self._late():
+            while self._busy and not self._terminated and not self._late():
                 self._beat()
                 self._watch()
                 self._deliver()
@@ -110,6 +116,10 @@ class Courier:
                 self._last_try()
         except Terminated:
             self._last_try()
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._hands or self._left)
 
     def _delivery(self, folder: Folder) -> Delivery:
         return Delivery(self._outbox, folder, self._settings.ttl, time.time)
@@ -122,11 +132,10 @@ class Courier:
             return
         self._leave_at = time.monotonic() + self._settings.linger
         # Whatever happens from here on, this process does not stay for good.
-        signal.setitimer(
-            signal.ITIMER_REAL, self._settings.linger + self._settings.connection.timeout + 10
-        )
-        self._own.refresh()
-        self._own.end("killed", time.time())
+        _end_after(self._settings.linger + self._settings.connection.timeout + 10)
+        if self._own in self._hands:
+            self._own.refresh()
+            self._own.end("killed", time.time())
         self._next_try = 0.0
 
     def _late(self) -> bool:
@@ -144,22 +153,41 @@ class Courier:
     def _deliver(self) -> None:
         """Send what waits in each folder, until trouble says to try later."""
         for delivery in list(self._hands):
-            delivery.refresh()
-            while delivery.pending and time.monotonic() >= self._next_try and not self._late():
-                self._beat()
-                self._watch()
-                self._outcome(delivery, self._send(delivery))
-                if self._terminated:
-                    return
-            if delivery.done:
-                self._release(delivery)
+            try:
+                self._deliver_one(delivery)
+            except OSError:
+                if delivery is self._own:
+                    raise
+                self._hands.remove(delivery)  # it stays where it is, for a later run
+                os.close(self._locks.pop(delivery.folder.name))
 
-    def _send(self, delivery: Delivery) -> DeliveryError | None:
+    def _deliver_one(self, delivery: Delivery) -> None:
+        delivery.refresh()
+        while delivery.pending and time.monotonic() >= self._next_try and not self._late():
+            self._beat()
+            self._watch()
+            self._outcome(delivery, delivery.step(self._send))
+            if self._terminated or self._has_news(delivery):
+                return
+        if delivery.done:
+            self._release(delivery)
+
+    def _has_news(self, delivery: Delivery) -> bool:
+        """Return whether the run has written something while an earlier one is delivered."""
+        if delivery is self._own or self._own not in self._hands:
+            return False
+        self._own.refresh()
+        return self._own.pending > 0
+
+    def _send(self, events: Sequence[Event]) -> DeliveryError | None:
+        # SIGTERM ends a request, and nothing else: files are written to their end.
         self._sending = True
         try:
-            return delivery.step(self._sender.send)
+            error = self._sender.send(events)
         finally:
             self._sending = False
+        self._answered = self._answered or error is None
+        return error
 
     def _outcome(self, delivery: Delivery, error: DeliveryError | None) -> None:
         """Remember how it went and tell the callback."""
@@ -172,9 +200,11 @@ class Courier:
         else:
             self._retries = 0
         state = "fine" if error is None else "trouble" if error.keep else "refused"
-        if delivery is self._own and not delivery.done:
+        # Trouble is the service's, whatever folder it shows with; a refusal is the event's.
+        told = state != "refused" or delivery is self._own
+        if told and self._own in self._hands and not self._own.done:
             with contextlib.suppress(OSError):
-                delivery.folder.set_status({"state": state, "text": str(error or "")})
+                self._own.folder.set_status({"state": state, "text": str(error or "")})
 
     def _release(self, delivery: Delivery) -> None:
         """Part with a folder that is done with."""
@@ -183,11 +213,19 @@ class Courier:
         os.close(self._locks.pop(delivery.folder.name))
 
     def _take_over(self) -> None:
-        """Adopt what earlier runs left, once, when the service is known to answer."""
-        if self._looked or self._retries or (self._own in self._hands and self._own.pending):
+        """Adopt what earlier runs left, one folder at a time, when the service accepts events.
+
+        There may be thousands, and the run's own events must not wait for them.
+        """
+        if not self._answered or self._own.pending or time.monotonic() < self._next_try:
             return
-        self._looked = True
-        for folder in self._outbox.folders():
+        if any(delivery is not self._own for delivery in self._hands):
+            return
+        if self._left is None:
+            self._left = deque(self._outbox.folders())
+        until = time.monotonic() + _LOOK_SECONDS
+        while self._left and time.monotonic() < until:
+            folder = self._left.popleft()
             if folder.name in self._locks:
                 continue
             with contextlib.suppress(OSError):
@@ -195,11 +233,15 @@ class Courier:
                 if found is not None:
                     delivery, self._locks[folder.name] = found
                     self._hands.append(delivery)
+                    return
 
     # Waiting and leaving
 
     def _listen(self) -> None:
         """Let signals end a wait: the callback has written something, or it is time to go."""
+        # What the run ignores or blocks is inherited.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.set_blocking(self._woken, False)
         signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
         signal.signal(WAKE_SIGNAL, lambda _number, _frame: None)
@@ -213,32 +255,41 @@ class Courier:
 
     def _rest(self) -> None:
         """Wait until there may be something to do."""
-        if self._terminated or not self._hands:
+        if self._terminated or not self._busy:
             return
         wait = WATCH_SECONDS
-        if any(delivery.pending for delivery in self._hands):
+        if self._left or any(delivery.pending for delivery in self._hands):
             wait = min(wait, max(0.0, self._next_try - time.monotonic()))
         ready, _writable, _errors = select.select([self._wake], [], [], wait)
         if ready:
             os.read(self._wake, 4096)
 
     def _last_try(self) -> None:
-        """Send what waits once more, within two seconds: whoever sent SIGTERM will not wait."""
+        """Send what waits once more, within two seconds: whoever sent SIGTERM will not wait.
+
+        Whoever stops a machine or a job stops Ansible, too, so its end is waited for.
+        """
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        self._watch()
-        brief = replace(
-            self._settings.connection,
-            timeout=min(LAST_TRY_SECONDS, self._settings.connection.timeout),
-        )
-        sender = Sender(brief, self._settings.credentials)
+        sender = self._sender.hurried(LAST_TRY_SECONDS)
         until = time.monotonic() + LAST_TRY_SECONDS
-        for delivery in self._hands:
-            delivery.refresh()
-            while delivery.pending and time.monotonic() < until:
-                if delivery.step(sender.send) is not None:
-                    return
-            if delivery.done:
-                delivery.folder.remove()
+        while time.monotonic() < until:
+            self._watch()
+            _end_after(until - time.monotonic() + 0.2)
+            for delivery in self._hands:
+                delivery.refresh()
+                while delivery.pending and time.monotonic() < until:
+                    if delivery.step(sender.send) is not None:
+                        return
+            for delivery in [one for one in self._hands if one.done]:
+                self._release(delivery)
+            if self._own not in self._hands:
+                return
+            time.sleep(_STEP_SECONDS)
+
+
+def _end_after(seconds: float) -> None:
+    """Let the kernel end this process then, whatever it is doing."""
+    signal.setitimer(signal.ITIMER_REAL, max(0.001, seconds))
 
 
 def main() -> None:

@@ -198,7 +198,7 @@ class Folder:
     def remove(self) -> None:
         """Remove the folder, for everything in it is done with. The journal goes first."""
         for name in (JOURNAL, DELIVERED, STATUS, HEARTBEAT, LOCK):
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 os.unlink(self.path / name)
         shutil.rmtree(self.path, ignore_errors=True)
 

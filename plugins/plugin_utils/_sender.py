@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ..module_utils._batching import batches
 from ..module_utils._client import Client
@@ -32,25 +33,33 @@ class Sender:
     ) -> None:
         self._connection = connection
         self._given = credentials
+        self._environ = environ
+        self._client: Client | None = None
         self._found: Credentials | None = credentials
-        self._found_at = time.monotonic()
+        self._found_at = 0.0
         self._transport = Transport(connection, environ)
         self._source_ip = connection.source_ip or own_address()
 
     def send(self, events: Sequence[Event]) -> DeliveryError | None:
         """Try once; return what went wrong."""
         try:
-            client = Client(self._connection, self._credentials(), self._transport, self._source_ip)
-            return client.send(batches(events)).error
+            return self._ready().send(batches(events)).error
         except DeliveryError as exc:
             return exc
         except CloudMonitorError as exc:
             return DeliveryError(str(exc), exc.kind, keep=True)
 
-    def _credentials(self) -> Credentials:
-        age = time.monotonic() - self._found_at
-        if self._given is None and (self._found is None or age > CREDENTIALS_SECONDS):
-            self._found = resolve_credentials({}, {})
-            self._found_at = time.monotonic()
-        assert self._found is not None  # noqa: S101  # for the type checker: set just above
-        return self._found
+    def hurried(self, timeout: float) -> Sender:
+        """Return a sender of the same credentials that takes ``timeout`` seconds at most."""
+        connection = replace(self._connection, timeout=min(timeout, self._connection.timeout))
+        return Sender(connection, self._found, self._environ)
+
+    def _ready(self) -> Client:
+        """Return the client; it is one and the same as long as it can be, for it keeps the rate."""
+        now = time.monotonic()
+        fresh = self._given is not None or now - self._found_at <= CREDENTIALS_SECONDS
+        if self._client is None or not fresh:
+            self._found = self._given or resolve_credentials({}, {})
+            self._found_at = now
+            self._client = Client(self._connection, self._found, self._transport, self._source_ip)
+        return self._client

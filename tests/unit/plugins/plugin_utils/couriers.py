@@ -1,0 +1,136 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real couriers beside a run of the test's own, against the local receiver."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._connection import Connection
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._credentials import Credentials
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import Folder, Outbox
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._post import (
+    Post,
+    Terms,
+    run_record,
+)
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
+    DESTINATION,
+    NAMING,
+    deployment,
+    finish_record,
+    start_record,
+)
+
+KEY_ID = DESTINATION.partition(":")[2]
+SECRET = "canary-secret-Uq72"
+CREDENTIALS = Credentials(KEY_ID, SECRET, None, "environment")
+REPOSITORY = Path(__file__).resolve().parents[4]
+NAMESPACE = REPOSITORY.parents[2]
+
+
+def terms(url: str, **parts: Any) -> Terms:
+    parts = {"linger": 10.0, "ttl": 3600.0, "timeout": 3.0, **parts}
+    return Terms(
+        connection=Connection(endpoint=url, timeout=parts.pop("timeout")),
+        credentials=parts.pop("credentials", CREDENTIALS),
+        destination=parts.pop("destination", DESTINATION),
+        **parts,
+    )
+
+
+class Run:
+    """A run of this process: its folder, and the courier beside it."""
+
+    def __init__(self, outbox: Outbox, how: Terms, identifier: str = "d1") -> None:
+        self.identifier = identifier
+        self.post = Post(outbox, how)
+        running = deployment(identifier, started_at=time.time())
+        self.post.open(identifier, run_record(running, NAMING, how.destination))
+        assert self.post._folder is not None
+        self.folder: Folder = self.post._folder
+        self.post.write(start_record(identifier))
+
+    def start(self) -> subprocess.Popen[bytes]:
+        self.post.start_courier()
+        assert self.post._courier is not None
+        self.courier: subprocess.Popen[bytes] = self.post._courier
+        return self.courier
+
+    def finish(self, status: str = "succeeded") -> None:
+        self.post.write(finish_record(self.identifier, status))
+
+
+@contextmanager
+def run_beside(outbox: Outbox, how: Terms, identifier: str = "d1") -> Iterator[Run]:
+    """A run with its courier, which is ended by force should it outlive the test."""
+    run = Run(outbox, how, identifier)
+    courier = run.start()
+    try:
+        yield run
+    finally:
+        with suppress(ProcessLookupError):
+            courier.kill()
+        courier.wait(10)
+
+
+_PARENT = """
+import json, os, sys, time
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import Outbox
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
+    Run, terms)
+run = Run(Outbox(sys.argv[2]), terms(sys.argv[3], linger=float(sys.argv[4])), sys.argv[5])
+courier = run.start()
+print(json.dumps([os.getpid(), courier.pid]), flush=True)
+sys.stdin.read()
+run.finish()
+run.post.wait(5)
+run.post.abandon()
+"""
+
+
+class Parent:
+    """A small process that stands for ansible-playbook; ``pid`` is its, ``courier`` the other's."""
+
+    def __init__(
+        self, outbox: Outbox, url: str, linger: float = 10.0, identifier: str = "d1"
+    ) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PARENT, str(NAMESPACE), str(outbox.root), url, str(linger),
+             identifier],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        self.pid, self.courier = json.loads(self._process.stdout.readline())
+
+    def kill(self, how: int = signal.SIGKILL) -> None:
+        os.kill(self.pid, how)
+        self._process.communicate(timeout=10)
+
+    def end(self) -> None:
+        """Let it finish; return when all who hold its output open have closed it."""
+        self._process.communicate(timeout=20)
+
+
+def is_alive(pid: int) -> bool:
+    with suppress(OSError):
+        return Path("/proc/%d/stat" % pid).read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
+def slower(how: Terms, timeout: float) -> Terms:
+    return replace(how, connection=replace(how.connection, timeout=timeout))
