@@ -101,7 +101,9 @@ dead_count:
   type: int
   sample: 0
 error:
-  description: What went wrong, as returned by M(aliops.cloudmonitor.custom_event).
+  description:
+    - What went wrong, as returned by M(aliops.cloudmonitor.custom_event). There is one C(kind) more, V(outbox), when the directory
+      cannot be used.
   returned: when events did not get through
   type: dict
 """

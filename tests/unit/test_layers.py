@@ -30,6 +30,7 @@ THIRD_PARTY = {
     "requests": "module_utils/_http.py",
     "urllib3": "module_utils/_http.py",
     "alibabacloud_credentials": "module_utils/_credentials.py",
+    "jinja2": "plugin_utils/_context_vars.py",
 }
 
 
@@ -67,6 +68,34 @@ def test_a_plugin_imports_only_what_its_layer_may(path: Path) -> None:
             assert THIRD_PARTY[top] == label(path), name
         else:
             assert top in sys.stdlib_module_names, name
+
+
+def reached_from(start: str) -> set[str]:
+    """Return the names of all that a file imports, and what it imports imports, and so on."""
+    found: set[str] = set()
+    waiting = [OWN + "plugins." + start.replace("/", ".")]
+    while waiting:
+        name = waiting.pop()
+        path = (ROOT / name.removeprefix(OWN).replace(".", "/")).with_suffix(".py")
+        new = imports_of(path) - found if path.exists() else set()
+        found |= new
+        waiting += [one for one in new if one.startswith(OWN)]
+    return found
+
+
+def test_the_courier_knows_nothing_of_ansible() -> None:
+    reached = reached_from("plugin_utils/_courier")
+
+    assert "requests" in reached
+    assert not {name for name in reached if name.split(".")[0] in ("ansible", "jinja2")}
+
+
+def test_the_callback_reaches_no_http_library() -> None:
+    reached = reached_from("callback/deployment_events")
+
+    assert "subprocess" in reached
+    banned = {"requests", "urllib3", "http", "socketserver", "concurrent", "asyncio"}
+    assert not {name for name in reached if name.split(".")[0] in banned}
 
 
 @pytest.mark.parametrize(
