@@ -247,6 +247,24 @@ seealso:
   - module: aliops.cloudmonitor.deployment_event
 """
 
+EXAMPLES = r"""
+# Report every playbook run: in ansible.cfg
+#
+# [defaults]
+# callbacks_enabled = aliops.cloudmonitor.deployment_events
+#
+# [callback_deployment_events]
+# region = cn-shanghai
+# deployment_environment = production
+# context_vars = release, ticket
+#
+# and the AccessKey in the environment, as ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+
+# Report one run, without ansible.cfg
+#
+# ANSIBLE_CALLBACKS_ENABLED=aliops.cloudmonitor.deployment_events CLOUDMONITOR_DEPLOYMENT_VERSION=1.4.2 ansible-playbook site.yml
+"""
+
 import contextlib
 import os
 from collections.abc import Iterator
