@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -19,15 +20,18 @@ import yaml
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import (
     custom_event_spec,
     deployment_event_spec,
+    flush_outbox_spec,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.modules import custom_event
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils import _outbox
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md")
+GUIDE = (ROOT / "docs/callback.md").read_text(encoding="utf-8")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/callback.md")
 COLLECTION = "aliops.cloudmonitor."
 ROLE_ARGUMENTS = ROOT / "roles/deployment/meta/argument_specs.yml"
 
@@ -97,22 +101,87 @@ def test_connection_options_are_those_of_the_code() -> None:
             assert re.findall(r"`([^`]+)`", default)[0] == written, name
 
 
+def callback_options() -> dict[str, Any]:
+    """The callback's own options, without those of the connection."""
+    path = ROOT / "plugins/callback/deployment_events.py"
+    text = re.search(r'^DOCUMENTATION = r"""(.*?)"""', path.read_text("utf-8"), re.M | re.S)
+    assert text
+    options: dict[str, Any] = yaml.safe_load(text.group(1))["options"]
+    return options
+
+
+def test_callback_options_are_those_of_its_documentation() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|(.*)\|(.*)\|$", section("The callback"), re.MULTILINE)
+    options = callback_options()
+    assert [name for name, _, _ in rows] == list(options)
+    for name, default, environment in rows:
+        (variable,) = options[name]["env"]
+        assert re.findall(r"`([A-Z_]+)`", environment)[0] == variable["name"], name
+        assert options[name]["ini"] == [{"section": "callback_deployment_events", "key": name}]
+        assert options[name]["vars"] == [{"name": "cloudmonitor_" + name}]
+        written = options[name].get("default")
+        if written not in (None, []):
+            assert default.strip() == f"`{str(written).lower()}`", name
+        elif name != "outbox":  # worked out in the code
+            assert "`" not in default, name
+
+
+@pytest.mark.parametrize("text", [section("The callback"), GUIDE], ids=["README", "guide"])
+def test_the_endings_are_those_of_the_schema(text: str) -> None:
+    schema = json.loads((ROOT / "docs/deployment-event.schema.json").read_text(encoding="utf-8"))
+    told = re.findall(r"\| `(\w+)` \|(?: `(\w+)` | )\|", text)
+    known = {name: set(schema["properties"][name]["enum"]) for name in ("status", "reason")}
+
+    assert {status for status, _ in told} >= known["status"] - {"running"}
+    assert {reason for status, reason in told if status == "aborted"} == known["reason"]
+    for status in known["status"] - {"running", "aborted"}:
+        assert {reason for one, reason in told if one == status} == {""}, status
+
+
+def texts_in_the_code() -> list[str]:
+    """Every text that stands in the controller's code, as it is after concatenation."""
+    return [
+        node.value
+        for folder in ("callback", "plugin_utils", "module_utils")
+        for path in (ROOT / "plugins" / folder).glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+
+
+def test_the_warnings_that_are_explained_are_those_of_the_code() -> None:
+    code = texts_in_the_code()
+    guide = re.search(r"^## Warnings\n(.*?)^## ", GUIDE, re.MULTILINE | re.DOTALL)
+    readme = section("When something goes wrong").partition("| it says |")[2].partition("\n\n")[0]
+    assert guide
+    phrases = re.findall(r"`([^`]+)`", "\n".join(re.findall(r"^\| `.*?\|", guide.group(1), re.M)))
+    phrases += re.findall(r"^\| ([a-z2][^|]+?)(?: \(no warning\))? \|", readme, re.MULTILINE)
+    assert len(phrases) > 15
+    for phrase in phrases:
+        for part in re.split(r"\.\.\.|^2 |(?<=deployment)s", phrase):
+            assert any(part.strip() in text for text in code), part
+
+
+def test_the_files_of_the_outbox_are_explained() -> None:
+    told = re.findall(r"^\| `runs/<id>/(\w+)` \|", GUIDE, re.MULTILINE)
+    names = ("JOURNAL", "DELIVERED", "LOCK", "HEARTBEAT", "STATUS", "RESERVE")
+
+    assert sorted(told) == sorted(getattr(_outbox, name) for name in names)
+
+
 def test_every_error_kind_is_explained() -> None:
     returned = yaml.safe_load(custom_event.RETURN)
     kinds = re.findall(r"V\((\w+)\)", returned["error"]["contains"]["kind"]["description"])
     explained = first_column(section("When something goes wrong"))
 
-    assert sorted(explained) == sorted(kinds)
+    assert sorted(explained) == sorted([*kinds, "outbox"])  # that one is flush_outbox's own
 
 
 def test_the_keys_of_the_content_are_those_of_the_schema() -> None:
     schema = json.loads((ROOT / "docs/deployment-event.schema.json").read_text(encoding="utf-8"))
-    text = section("What is sent, and what never is")
-    unfilled = re.search(r"also has the keys (.*?) and the status `empty`", text, re.DOTALL)
-    assert unfilled
-    missing = re.findall(r"`(\w+)`", unfilled.group(1))
+    keys = first_column(section("What is sent, and what never is"))
 
-    assert sorted(first_column(text) + missing) == sorted(schema["properties"])
+    assert sorted(keys) == sorted(schema["properties"])
 
 
 def test_options_and_results_in_the_text_exist() -> None:
@@ -122,6 +191,8 @@ def test_options_and_results_in_the_text_exist() -> None:
     known = {
         *custom_event_spec(),
         *deployment_event_spec(),
+        *flush_outbox_spec(),
+        *callback_options(),
         *role["argument_specs"]["main"]["options"],
         *returned,
         *returned["error"]["contains"],
@@ -133,6 +204,7 @@ def test_options_and_results_in_the_text_exist() -> None:
     words = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", README)) - {
         "custom_event",
         "deployment_event",
+        "flush_outbox",
     }
 
     assert words - known == set()
@@ -150,14 +222,15 @@ def test_variables_and_collection_names_in_the_text_exist() -> None:
 
     names = set(re.findall(rf"\b{re.escape(COLLECTION)}(\w+)", README))
     for name in names - {"git", "cloudmonitor"}:
-        places = (f"plugins/modules/{name}.py", f"roles/{name}", f"playbooks/{name}.yml")
+        plugins = (f"plugins/modules/{name}.py", f"plugins/callback/{name}.py")
+        places = (*plugins, f"roles/{name}", f"playbooks/{name}.yml")
         assert any((ROOT / place).exists() for place in places), name
 
 
 def examples() -> list[Any]:
     return [
         pytest.param(yaml.safe_load(text), id=f"example {number}")
-        for number, text in enumerate(fences("yaml"), 1)
+        for number, text in enumerate([*fences("yaml"), *fences("yaml", GUIDE)], 1)
     ]
 
 
@@ -171,11 +244,15 @@ def all_tasks(value: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("example", examples())
 def test_options_in_the_examples_exist(example: Any) -> None:
-    specs = {"custom_event": custom_event_spec(), "deployment_event": deployment_event_spec()}
+    specs = {
+        "custom_event": custom_event_spec(),
+        "deployment_event": deployment_event_spec(),
+        "flush_outbox": flush_outbox_spec(),
+    }
     roles = yaml.safe_load(ROLE_ARGUMENTS.read_text(encoding="utf-8"))
     for task in all_tasks(example):
         for name, spec in specs.items():
-            assert set(task.get(COLLECTION + name, {})) <= set(spec)
+            assert set(task.get(COLLECTION + name) or {}) <= set(spec)
         if "ansible.builtin.include_role" in task:
             assert set(task["vars"]) <= set(roles["argument_specs"]["main"]["options"])
             assert task["vars"]["deployment_name"]
@@ -212,6 +289,62 @@ def test_examples_are_playbooks_that_ansible_accepts(example: Any, tmp_path: Pat
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "WARN" not in done.stdout + done.stderr
+
+
+def ansible(folder: Path, program: str, *args: str) -> str:
+    """Run a program of Ansible's in a project; return what it says without a warning of its own."""
+    installed = folder / "ansible_collections" / "aliops" / "cloudmonitor"
+    installed.parent.mkdir(parents=True, exist_ok=True)
+    if not installed.exists():
+        installed.symlink_to(ROOT)
+    done = subprocess.run(
+        [Path(sys.executable).with_name(program), "-i", "localhost,", *args],
+        cwd=folder,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "LC_ALL": "C.UTF-8",
+            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(folder),
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": "id",
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret",
+            "CLOUDMONITOR_ENDPOINT": "http://127.0.0.1:9",  # nobody listens there
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_ansible_cfg_of_the_example_enables_the_callback_as_it_says(tmp_path: Path) -> None:
+    (example,) = fences("ini")
+    outbox = tmp_path / "kept"
+    more = f"outbox = {outbox}\nflush_timeout = 0\nlinger = 0\n"
+    (tmp_path / "ansible.cfg").write_text(example + more, encoding="utf-8")
+    play = [{"hosts": "localhost", "gather_facts": False, "vars": {"ticket": "OPS-1"}}]
+    (tmp_path / "maintenance").mkdir()
+    for name in ("site.yml", "maintenance/clean.yml"):
+        (tmp_path / name).write_text(json.dumps(play), encoding="utf-8")
+
+    ansible(
+        tmp_path, "ansible-playbook", "-e", "release=1.4.2", "site.yml", "maintenance/clean.yml"
+    )
+
+    (journal,) = outbox.glob("runs/*/journal")
+    _run, start, finish = map(json.loads, journal.read_text(encoding="utf-8").splitlines())
+    content = [json.loads(record["events"][0]["content"]) for record in (start, finish)]
+    assert [one["environment"] for one in content] == ["production", "production"]
+    assert content[0]["context"] == {"release": "1.4.2"}
+    assert content[1]["context"] == {"release": "1.4.2", "ticket": "OPS-1"}
+
+    (command,) = re.findall(r"^ansible -i localhost, (.*)$", section("The callback"), re.MULTILINE)
+    counted = ansible(tmp_path, "ansible", *command.split(), "--check")
+    assert '"pending": 2' in counted
 
 
 def test_ram_policy_is_json() -> None:
