@@ -322,6 +322,17 @@ class Outbox:
         os.rename(folder.path, target)
         return target
 
+    def newly_damaged(self) -> int:
+        """Return how many deployments were set aside since somebody last asked."""
+        told = self.damaged / ".told"
+        with suppress(OSError):
+            before = told.stat().st_mtime if told.exists() else 0.0
+            found = sum(1 for path in by_age(self.damaged) if path.stat().st_ctime > before)
+            if found:
+                told.touch(mode=0o600)
+            return found
+        return 0
+
     @contextmanager
     def probe(self) -> Iterator[float]:
         """Yield the present time as the file system of the outbox has it (epoch seconds).

@@ -73,8 +73,10 @@ class Post:
         try:
             self._lock = _lock(folder)
             folder.beat(host_identity())
+            folder.reserve()
             folder.append(run.dump())
         except OSError as exc:
+            self.discard()
             raise OutboxError(
                 "outbox: %s cannot be written (%s). Name another directory as outbox."
                 % (folder.path, exc.strerror or exc)
@@ -92,13 +94,22 @@ class Post:
             ) from exc
         self._wake()
 
+    def discard(self) -> None:
+        """Remove the folder of a run that is not reported: nobody is to find it unfinished."""
+        if self._folder is not None:
+            with contextlib.suppress(OSError):
+                self._folder.remove()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
     def start_courier(self) -> None:
         """Start the process that delivers; it takes over the lock. Raises OSError."""
         assert self._folder is not None  # noqa: S101  # open() came first
         assert self._lock is not None  # noqa: S101
         settings = {
             "parent": os.getpid(),
-            "outbox": str(self._outbox.root),
+            "outbox": str(self._outbox.root.absolute()),
             "folder": self._folder.name,
             "lock": self._lock,
             "connection": asdict(self._terms.connection),

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
 from fnmatch import fnmatch
@@ -36,14 +37,16 @@ from ._post import Post, Terms, run_record
 from ._records import Naming, destination_of, events_record
 
 _ID_LIMIT = 120
-_claimed: set[int] = set()
+_LONGEST = 1_000_000
+# By the objects themselves: the number that id() gives is used again for a later playbook.
+_claimed: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
-def claim(playbook: object) -> bool:
+def claim(playbook: Any) -> bool:
     """Return True once for each playbook: the plugin may be enabled under two names."""
-    if id(playbook) in _claimed:
+    if playbook in _claimed:
         return False
-    _claimed.add(id(playbook))
+    _claimed.add(playbook)
     return True
 
 
@@ -108,7 +111,11 @@ class Reporter:
             self._announce(outbox)
             post = Post(outbox, terms)
             post.open(deployment.id, run_record(deployment, self._naming, terms.destination))
-            post.write(start)
+            try:
+                post.write(start)
+            except CloudMonitorError:
+                post.discard()
+                raise
         except CloudMonitorError as exc:
             self._broken = True
             self._warn("this run is not reported. %s" % exc)
@@ -133,14 +140,20 @@ class Reporter:
         before, self._before = self._before, reading
         if self._deployment is None:
             return
-        self._add_context(variables, render)
-        result = outcome(before, reading)
-        self._end(self._ended(result))
+        left_out = self._add_context(variables, render)
+        self._end(self._ended(outcome(before, reading)))
+        if left_out:
+            self._warn(
+                "context_vars: left out, because undefined, vaulted or with a lookup: %s"
+                % ", ".join(left_out)
+            )
 
     def give_up(self) -> None:
         """Report nothing any more; what is in the outbox is still delivered."""
         self._broken = True
         self._deployment = None
+        if self._post is not None:
+            self._post.abandon()
 
     # What a report is made of
 
@@ -158,6 +171,12 @@ class Reporter:
     def _terms(self) -> Terms:
         """Return how to deliver. Raises ConfigurationError, CredentialsError."""
         connection = connection_of(self._options)
+        for name in ("flush_timeout", "linger", "outbox_ttl"):
+            if not 0 <= self._options[name] <= _LONGEST:  # so that "nan" and "inf" are none
+                raise ConfigurationError(
+                    "%s: must be a number from 0 to %d and is %s."
+                    % (name, _LONGEST, self._options[name])
+                )
         if connection.ca_path and not os.path.exists(connection.ca_path):
             raise ConfigurationError(
                 "ca_path: there is no file or directory %s." % connection.ca_path
@@ -205,18 +224,12 @@ class Reporter:
             **vars(facts),
         )
 
-    def _add_context(self, variables: Mapping[str, Any], render: Render) -> None:
+    def _add_context(self, variables: Mapping[str, Any], render: Render) -> list[str]:
+        """Copy the named play variables; return the names that nothing was found for."""
         names = self._options["context_vars"]
-        if not names:
-            return
         found, _missing = copy_variables(names, variables, render)
         self._context = {**self._context, **found}
-        left_out = [name for name in names if name not in self._context]
-        if left_out:
-            self._warn(
-                "context_vars: left out, because undefined, vaulted or with a lookup: %s"
-                % ", ".join(left_out)
-            )
+        return [name for name in names if name not in self._context]
 
     def _ended(self, result: Outcome) -> Deployment:
         assert self._deployment is not None  # noqa: S101  # finish() has looked
@@ -282,6 +295,12 @@ class Reporter:
             self._say(
                 "aliops.cloudmonitor: %d earlier deployment%s with undelivered events in %s"
                 % (waiting, "" if waiting == 1 else "s", outbox.root)
+            )
+        damaged = outbox.newly_damaged()
+        if damaged:
+            self._warn(
+                "%d deployment%s in the outbox could not be read and moved to %s"
+                % (damaged, "" if damaged == 1 else "s", outbox.damaged)
             )
 
 

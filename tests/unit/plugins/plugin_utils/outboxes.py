@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,15 @@ def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
         assert time.monotonic() < end, "not reached in time"
         time.sleep(0.01)
     return found
+
+
+def open_locks(outbox: Outbox) -> list[str]:
+    """What this process has open of an outbox."""
+    found = []
+    for path in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # threads of the receiver close theirs meanwhile
+            found.append(os.readlink(path))
+    return [name for name in found if name.startswith(str(outbox.root))]
 
 
 def holder_of(folder: Folder) -> subprocess.Popen[bytes]:

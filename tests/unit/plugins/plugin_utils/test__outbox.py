@@ -361,6 +361,16 @@ def test_a_folder_set_aside_never_replaces_an_earlier_one(outbox: Outbox) -> Non
     assert outbox.folders() == []
 
 
+def test_what_was_set_aside_is_news_once(outbox: Outbox) -> None:
+    assert outbox.newly_damaged() == 0
+    for number in (1, 2):
+        for _round in range(number):
+            outbox.set_aside(outbox.create("d"))
+        assert outbox.newly_damaged() == number
+        assert outbox.newly_damaged() == 0
+        time.sleep(0.02)  # the kernel's clock of files is coarse
+
+
 def test_the_time_is_that_of_the_file_system(outbox: Outbox) -> None:
     with outbox.probe() as present:
         assert abs(present - time.time()) < 60
