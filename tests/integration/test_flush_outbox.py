@@ -21,7 +21,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
     FINISH,
     START,
     Project,
-    fail,
     play,
     say,
     using,
@@ -39,20 +38,6 @@ def project(tmp_path: Path) -> Iterator[Project]:
     keys = [Credential(KEY_ID, SECRET), Credential(OTHER, SECRET)]
     with Receiver(keys) as receiver, using(tmp_path / "project", receiver) as made:
         yield made
-
-
-def leave(project: Project, name: str, fault: str = "status=500", **variables: str) -> None:
-    """Let a run fail that cannot deliver its three events, with no courier left."""
-    project.receiver.set_faults([fault + "*inf"])
-    ended = project.run(
-        [play(fail())],
-        CLOUDMONITOR_DEPLOYMENT_ID=name,
-        CLOUDMONITOR_LINGER="0",
-        **variables,
-    )
-    assert len(ended.warnings) == 1, ended.output
-    project.settled()
-    project.receiver.set_faults([])
 
 
 def flush(
@@ -83,8 +68,8 @@ def told(result: dict[str, Any]) -> tuple[int, int, int, bool, bool]:
 
 
 def test_it_delivers_what_is_left_and_check_mode_only_counts(project: Project) -> None:
-    leave(project, "A")
-    leave(project, "B", "permission")
+    project.leave("A")
+    project.leave("B", "permission")
 
     (counted,) = flush(project, {}, arguments=("--check",))
     assert told(counted) == (0, 3, 2, False, False)
@@ -102,7 +87,7 @@ def test_it_delivers_what_is_left_and_check_mode_only_counts(project: Project) -
 
 
 def test_dead_letters_are_sent_again_or_dropped_when_it_is_told_so(project: Project) -> None:
-    leave(project, "A", "permission")
+    project.leave("A", "permission")
     project.receiver.set_faults(["permission"])
 
     again, retried, kept = flush(project, {"dead": "retry"}, {"dead": "retry"}, {})
@@ -112,7 +97,7 @@ def test_dead_letters_are_sent_again_or_dropped_when_it_is_told_so(project: Proj
     assert told(kept) == (0, 0, 0, False, False)
     assert [event["event"] for event in project.events(id="A")] == ALL_EVENTS
 
-    leave(project, "B", "signature")
+    project.leave("B", "signature")
     dropped, after = flush(project, {"dead": "drop"}, {"dead": "retry"})
     assert (dropped["delivered"], dropped["dead_count"], dropped["changed"]) == (0, 0, True)
     assert told(after) == (0, 0, 0, False, False)
@@ -120,9 +105,9 @@ def test_dead_letters_are_sent_again_or_dropped_when_it_is_told_so(project: Proj
 
 
 def test_events_for_another_account_wait_for_its_key(project: Project) -> None:
-    leave(project, "mine")
-    leave(project, "theirs", ALIBABA_CLOUD_ACCESS_KEY_ID=OTHER)
-    leave(project, "refused", "permission", ALIBABA_CLOUD_ACCESS_KEY_ID=OTHER)
+    project.leave("mine")
+    project.leave("theirs", ALIBABA_CLOUD_ACCESS_KEY_ID=OTHER)
+    project.leave("refused", "permission", ALIBABA_CLOUD_ACCESS_KEY_ID=OTHER)
 
     mine, again = flush(project, {"dead": "retry"}, {})
     assert told(mine)[:3] == (3, 3, 2)
@@ -169,8 +154,8 @@ def test_a_run_that_is_alive_is_left_alone(project: Project) -> None:
 
 
 def test_in_an_outage_it_fails_with_advice_and_loses_nothing(project: Project) -> None:
-    leave(project, "A")
-    leave(project, "B")
+    project.leave("A")
+    project.leave("B")
     project.receiver.set_faults(["status=500*inf"])
 
     (failed,) = flush(project, {"retries": 0})
@@ -186,8 +171,8 @@ def test_in_an_outage_it_fails_with_advice_and_loses_nothing(project: Project) -
 
 
 def test_the_outbox_is_the_callback_s_unless_another_is_named(project: Project) -> None:
-    leave(project, "A", CLOUDMONITOR_OUTBOX="")
-    leave(project, "B", CLOUDMONITOR_OUTBOX=str(project.folder / "second"))
+    project.leave("A", CLOUDMONITOR_OUTBOX="")
+    project.leave("B", CLOUDMONITOR_OUTBOX=str(project.folder / "second"))
 
     default, named = flush(
         project, {}, {"outbox": str(project.folder / "second")}, CLOUDMONITOR_OUTBOX=""
@@ -199,7 +184,7 @@ def test_the_outbox_is_the_callback_s_unless_another_is_named(project: Project) 
 
 def test_the_outbox_of_the_configuration_file_is_found(project: Project) -> None:
     project.config("outbox = %s" % (project.folder / "configured"))
-    leave(project, "A", CLOUDMONITOR_OUTBOX="")
+    project.leave("A", CLOUDMONITOR_OUTBOX="")
     assert (project.folder / "configured" / "runs" / "A").exists()
 
     (found,) = flush(

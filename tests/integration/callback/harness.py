@@ -192,6 +192,18 @@ class Project:
         """Return the variables of a run without the callback."""
         return {"ANSIBLE_CONFIG": str(self.folder / "without.cfg")}
 
+    def leave(self, name: str, fault: str = "status=500", **variables: str | None) -> None:
+        """Let a run fail that cannot deliver its three events, with no courier left."""
+        self.receiver.set_faults([fault + "*inf"])
+        ended = self.run(
+            [play(fail())],
+            CLOUDMONITOR_DEPLOYMENT_ID=name,
+            **{"CLOUDMONITOR_LINGER": "0", **variables},
+        )
+        assert (ended.rc, len(ended.warnings)) == (2, 1), ended.output
+        self.settled()
+        self.receiver.set_faults([])
+
     # A task that is at work until the test says so
 
     def wait_task(self, name: str = "under-way") -> dict[str, Any]:
