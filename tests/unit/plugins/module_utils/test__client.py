@@ -26,10 +26,10 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._client import
     backoff,
     failure,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._connection import Connection
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._credentials import Credentials
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event import Event
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._http import TransportError
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import Connection
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._signature import (
     RESOURCE,
     sign,

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils import _http
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._connection import Connection
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._errors import (
     ConfigurationError,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._http import (
     Transport,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import Connection
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.loopback import (
     OK,
     Talk,

@@ -14,15 +14,17 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._connection import (
+    Connection,
+    connection_of,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._errors import (
     ConfigurationError,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
-    Connection,
     ConnectionOption,
     connection_argument_spec,
-    connection_of,
     from_environment,
     variable_of,
     without_empty,

@@ -15,6 +15,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils import _report
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import custom_event_spec
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._connection import Connection
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._credentials import Credentials
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._errors import (
     ConfigurationError,
@@ -22,10 +23,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._errors import
     InvalidInput,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event import Event
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import (
-    CONNECTION_OPTIONS,
-    Connection,
-)
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import CONNECTION_OPTIONS
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._report import (
     diff,
     events_of,

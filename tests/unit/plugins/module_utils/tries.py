@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._answer import Response
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._connection import Connection
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._http import (
     Transport,
     TransportError,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import Connection
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.loopback import (
     OK,
     PATIENCE,
