@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,13 @@ from ansible.plugins.loader import callback_loader
 
 from ..module_utils._argspec import flush_outbox_spec
 from ..module_utils._connection import connection_of
-from ..module_utils._credentials import resolve_credentials
+from ..module_utils._credentials import resolve_credentials, with_id
 from ..module_utils._http import REQUESTS_IMPORT_ERROR
+from ..module_utils._options import CONNECTION_OPTIONS, from_environment
 from ..module_utils._redact import Redactor
 from ..module_utils._report import MissingLibrary, trouble
 from ..plugin_utils._action import EventAction
+from ..plugin_utils._adapter import without_empty_variables
 from ..plugin_utils._flush import Flush, Flushed, count
 from ..plugin_utils._outbox import Outbox, OutboxError
 from ..plugin_utils._records import destination_of
@@ -37,16 +38,25 @@ class ActionModule(EventAction):
         self, args: dict[str, Any], environ: Mapping[str, str], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
         """Flush the outbox, or in check mode count what is in it."""
-        params = self.validated(args, flush_outbox_spec(), environ)
+        configured = _configured()
+        given = {**configured, **from_environment(args, environ)}
+        others = {
+            option.name: given[option.name]
+            for option in CONNECTION_OPTIONS
+            if option.name in given
+            and not option.is_credential
+            and not any(name in args for name in (option.name, *option.aliases))
+        }
+        params = self.validated({**others, **args}, flush_outbox_spec(), environ)
         connection = connection_of(params)
-        outbox = Outbox(params["outbox"] or environ.get(_VARIABLE) or _default_outbox())
+        outbox = Outbox(params["outbox"] or environ.get(_VARIABLE) or _outbox(configured))
         outbox.prepare()
         del task_vars  # nothing of the host is wanted
         if self._task.check_mode:
             return _result(count(outbox))
         if REQUESTS_IMPORT_ERROR is not None:
             raise MissingLibrary(missing_required_lib("requests"))
-        credentials = resolve_credentials(params, environ)
+        credentials = resolve_credentials(params, with_id(environ, configured.get("access_key_id")))
         sender = Sender(connection, credentials, environ)
         try:
             flushed = Flush(outbox, destination_of(credentials), sender.send).run(params["dead"])
@@ -70,14 +80,22 @@ def _result(flushed: Flushed) -> dict[str, Any]:
     return result
 
 
-def _default_outbox() -> str:
-    """Return the outbox of the callback's configuration, else the default one."""
-    if os.environ.get(_VARIABLE) == "":  # Ansible would take it for a value
-        del os.environ[_VARIABLE]
+def _configured() -> dict[str, Any]:
+    """Return what ``ansible.cfg`` says of the callback: its outbox and its connection."""
     # Loading the class makes its options known, under the name that it has there.
     callback = callback_loader.get(_CALLBACK, class_only=True)
-    found = C.config.get_config_value(
-        "outbox", plugin_type="callback", plugin_name=callback._load_name
-    )
+    found = {}
+    for name in ("outbox", *(option.name for option in CONNECTION_OPTIONS)):
+        with without_empty_variables():
+            value, origin = C.config.get_config_value_and_origin(
+                name, plugin_type="callback", plugin_name=callback._load_name
+            )
+        # The environment is looked at by ourselves: empty means unset, and a task has its own.
+        if value not in (None, "") and origin != "default" and not origin.startswith("env: "):
+            found[name] = value
+    return found
+
+
+def _outbox(configured: Mapping[str, Any]) -> str:
     home = C.config.get_config_value("ANSIBLE_HOME")
-    return str(found or Path(home) / "aliops.cloudmonitor")
+    return str(configured.get("outbox") or Path(home) / "aliops.cloudmonitor")

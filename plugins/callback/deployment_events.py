@@ -277,11 +277,8 @@ from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
 from ansible.utils.vars import load_extra_vars
 
-from ..plugin_utils._adapter import failure_of, reading_of
+from ..plugin_utils._adapter import failure_of, reading_of, without_empty_variables
 from ..plugin_utils._reporter import Reporter, claim
-
-# This one may be empty on purpose.
-_EMPTY_COUNTS = "CLOUDMONITOR_FAILURE_EVENT"
 
 
 class CallbackModule(CallbackBase):
@@ -301,7 +298,7 @@ class CallbackModule(CallbackBase):
 
     def set_options(self, *args: Any, **kwargs: Any) -> None:
         """Read the options. An empty variable counts as unset, as everywhere in the collection."""
-        with _without_empty_variables():
+        with without_empty_variables():
             super().set_options(*args, **kwargs)  # type: ignore[no-untyped-call]
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
@@ -376,21 +373,3 @@ class CallbackModule(CallbackBase):
                 self._reporter.give_up()
             # The kind only: the text of an unforeseen error may hold anything.
             self._warn("the run is not reported any further: %s" % type(exc).__name__)
-
-
-@contextlib.contextmanager
-def _without_empty_variables() -> Iterator[None]:
-    """Hide empty environment variables of ours from Ansible for a moment."""
-    ours = ("CLOUDMONITOR_", "ALIBABA_CLOUD_", "ALICLOUD_")
-    empty = [
-        name
-        for name, value in os.environ.items()
-        if value == "" and name.startswith(ours) and name != _EMPTY_COUNTS
-    ]
-    for name in empty:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        for name in empty:
-            os.environ[name] = ""

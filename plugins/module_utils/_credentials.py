@@ -57,6 +57,16 @@ def first_set(environ: Mapping[str, str], names: tuple[str, ...]) -> Optional[st
     return next((environ[name] for name in names if environ.get(name)), None)
 
 
+def with_id(environ: Mapping[str, str], key_id: Optional[str]) -> Mapping[str, str]:
+    """Return the environment with the id of a configuration file, if it has only the secret.
+
+    An id is no secret and may stand in a file; it is never put before another one.
+    """
+    if key_id and first_set(environ, SECRET_VARIABLES) and not first_set(environ, ID_VARIABLES):
+        return {**environ, ID_VARIABLES[0]: key_id}
+    return environ
+
+
 def resolve_credentials(
     options: Mapping[str, Any], environ: Mapping[str, str], chain: Optional[Chain] = None
 ) -> Credentials:

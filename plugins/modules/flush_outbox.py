@@ -21,6 +21,8 @@ options:
   outbox:
     description:
       - The directory of the outbox. By default that of the callback.
+      - Like the connection, it is taken from the section C(callback_deployment_events) of C(ansible.cfg), too, when neither the
+        task nor the environment says otherwise.
       - Environment variable E(CLOUDMONITOR_OUTBOX).
     type: path
   dead:

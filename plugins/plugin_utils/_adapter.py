@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..module_utils._deployment import Failure
 from ._outcome import COUNTERS, Reading
 
 _MESSAGE_LIMIT = 256
+# This one may be empty on purpose.
+_EMPTY_COUNTS = "CLOUDMONITOR_FAILURE_EVENT"
 
 
 def failure_of(result: Any) -> Failure:
@@ -39,6 +44,24 @@ def reading_of(stats: Any) -> Reading:
         str(host): {name: int(getattr(stats, name).get(host, 0)) for name in COUNTERS}
         for host in stats.processed
     }
+
+
+@contextmanager
+def without_empty_variables() -> Iterator[None]:
+    """Hide empty environment variables of ours from Ansible for a moment."""
+    ours = ("CLOUDMONITOR_", "ALIBABA_CLOUD_", "ALICLOUD_")
+    empty = [
+        name
+        for name, value in os.environ.items()
+        if value == "" and name.startswith(ours) and name != _EMPTY_COUNTS
+    ]
+    for name in empty:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        for name in empty:
+            os.environ[name] = ""
 
 
 def _attribute(result: Any, name: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from ..module_utils._errors import DeliveryError
 from ..module_utils._event import Event
 from ._outbox import Entry, Folder, Outbox
-from ._records import RunRecord, missing_finish, read_events
+from ._records import RunRecord, missing_finish, missing_start, read_events
 
 # An event has at most some 4,500 bytes, so that these fit into one request with its limits of
 # 100 events and 500,000 bytes.
@@ -31,6 +31,7 @@ class Delivery:
         """``ttl``: seconds until an undelivered event is given up."""
         self.folder = folder
         self.run: RunRecord | None = None
+        self.started = False
         self.ended = False
         self.buried = 0
         self._outbox = outbox
@@ -54,6 +55,8 @@ class Delivery:
                 self.run = RunRecord.read(record)
             if record.get("final") is True:
                 self.ended = True
+            elif record.get("record") == "events":
+                self.started = True
             if entry.end > self._done_to and record.get("record") != "run":
                 self._waiting.append(entry)
 
@@ -73,8 +76,14 @@ class Delivery:
         return self.ended and not self._waiting
 
     def end(self, reason: str, at: float) -> None:
-        """Write the finish that the run did not write. Raises OSError."""
+        """Write the finish that the run did not write. Raises OSError.
+
+        A run that was killed before it had written its start gets that, too: whoever sees a
+        finish looks for where it began.
+        """
         if self.run is not None and not self.ended:
+            if not self.started:
+                self.folder.append(missing_start(self.run, at))
             self.folder.append(missing_finish(self.run, reason, at))
             self.refresh()
 

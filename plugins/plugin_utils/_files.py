@@ -53,9 +53,13 @@ def replace_file(path: Path, text: str, durable: bool = False) -> None:
         raise
 
 
-def add_line(path: Path, record: dict[str, Any]) -> None:
-    """Append a JSON line to a file; it is on disk when this returns. Raises OSError."""
-    line = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+def add_line(path: Path, *records: dict[str, Any]) -> None:
+    """Append a JSON line for each record, in one go; they are on disk when this returns.
+
+    Raises OSError.
+    """
+    texts = (json.dumps(one, ensure_ascii=True, separators=(",", ":")) for one in records)
+    line = b"".join(text.encode("ascii") + b"\n" for text in texts)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | NO_FOLLOW, 0o600)
     try:
         size = os.fstat(descriptor).st_size

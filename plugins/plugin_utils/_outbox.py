@@ -88,17 +88,17 @@ class Folder:
         """The folder's name, made from the deployment's id."""
         return self.path.name
 
-    def append(self, record: dict[str, Any]) -> None:
-        """Add a record to the journal; it is on disk when this returns. Raises OSError.
+    def append(self, *records: dict[str, Any]) -> None:
+        """Add records to the journal, all at once; they are on disk when this returns.
 
-        When there is no room, the reserve gives its own.
+        When there is no room, the reserve gives its own. Raises OSError.
         """
         try:
-            add_line(self.path / JOURNAL, record)
+            add_line(self.path / JOURNAL, *records)
         except OSError as exc:
             if exc.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._give_reserve():
                 raise
-            add_line(self.path / JOURNAL, record)
+            add_line(self.path / JOURNAL, *records)
 
     def reserve(self) -> None:
         """Take up room for the finish: a deployment may fill the disk. Raises OSError."""
@@ -324,14 +324,11 @@ class Outbox:
 
     def newly_damaged(self) -> int:
         """Return how many deployments were set aside since somebody last asked."""
-        told = self.damaged / ".told"
-        with suppress(OSError):
-            before = told.stat().st_mtime if told.exists() else 0.0
-            found = sum(1 for path in by_age(self.damaged) if path.stat().st_ctime > before)
-            if found:
-                told.touch(mode=0o600)
-            return found
-        return 0
+        return _news(self.damaged)
+
+    def newly_dead(self) -> int:
+        """Return how many deployments got dead letters since somebody last asked."""
+        return _news(self.dead)
 
     @contextmanager
     def probe(self) -> Iterator[float]:
@@ -345,3 +342,15 @@ class Outbox:
             yield path.stat().st_mtime
         finally:
             path.unlink(missing_ok=True)
+
+
+def _news(folder: Path) -> int:
+    """Return how many entries of a folder are newer than the last call, and remember this one."""
+    told = folder / ".told"
+    with suppress(OSError):
+        before = told.stat().st_mtime if told.exists() else 0.0
+        found = sum(1 for path in by_age(folder) if path.stat().st_ctime > before)
+        if found:
+            told.touch(mode=0o600)
+        return found
+    return 0

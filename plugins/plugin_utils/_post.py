@@ -65,8 +65,11 @@ class Post:
         self._lock: int | None = None
         self._letters = 0
 
-    def open(self, run_id: str, run: RunRecord) -> None:
-        """Make the folder of a run and write down its start. Raises OutboxError."""
+    def open(self, run_id: str, run: RunRecord, start: Mapping[str, Any]) -> None:
+        """Make the folder of a run and write down its start. Raises OutboxError.
+
+        Both in one go: a run that is killed in between would have a finish and no start.
+        """
         folder = self._outbox.create(run_id)
         self._folder = folder
         self._letters = self._outbox.letters_size(folder.name)
@@ -74,7 +77,7 @@ class Post:
             self._lock = _lock(folder)
             folder.beat(host_identity())
             folder.reserve()
-            folder.append(run.dump())
+            folder.append(run.dump(), dict(start))
         except OSError as exc:
             self.discard()
             raise OutboxError(
@@ -182,6 +185,7 @@ class Post:
         )
 
     def _buried(self, why: object) -> str:
+        self._outbox.newly_dead()  # said here, so that the next run need not
         return "events of this run were refused and are kept as dead letters in %s. %s" % (
             self._outbox.dead,
             why,

@@ -91,6 +91,15 @@ def events_record(deployment: Deployment, naming: Naming, at: float) -> dict[str
     }
 
 
+def missing_start(run: RunRecord, at: float) -> dict[str, Any]:
+    """Return the record of the start of a run that was killed before it could write it.
+
+    ``at``: epoch seconds, for a run that does not say when it started.
+    """
+    started_at = run.deployment.started_at
+    return events_record(run.deployment, run.naming, at if started_at is None else started_at)
+
+
 def missing_finish(run: RunRecord, reason: str, at: float) -> dict[str, Any]:
     """Return the record of the finish of a run that has not written one itself.
 

@@ -20,12 +20,10 @@ from typing import Any
 
 from ..module_utils._connection import connection_of
 from ..module_utils._credentials import (
-    ID_VARIABLES,
-    SECRET_VARIABLES,
     Credentials,
-    first_set,
     given_credentials,
     resolve_credentials,
+    with_id,
 )
 from ..module_utils._deployment import Deployment, Failure
 from ..module_utils._errors import CloudMonitorError, ConfigurationError
@@ -110,12 +108,8 @@ class Reporter:
             outbox.prepare()
             self._announce(outbox)
             post = Post(outbox, terms)
-            post.open(deployment.id, run_record(deployment, self._naming, terms.destination))
-            try:
-                post.write(start)
-            except CloudMonitorError:
-                post.discard()
-                raise
+            run = run_record(deployment, self._naming, terms.destination)
+            post.open(deployment.id, run, start)
         except CloudMonitorError as exc:
             self._broken = True
             self._warn("this run is not reported. %s" % exc)
@@ -199,7 +193,7 @@ class Reporter:
 
         The default chain starts threads and asks the network, so it is not for this process.
         """
-        found = given_credentials({}, _with_id(self._environ, self._options["access_key_id"]))
+        found = given_credentials({}, with_id(self._environ, self._options["access_key_id"]))
         if found is not None:
             return found
         if importlib.util.find_spec("alibabacloud_credentials") is not None:
@@ -296,16 +290,15 @@ class Reporter:
                 "aliops.cloudmonitor: %d earlier deployment%s with undelivered events in %s"
                 % (waiting, "" if waiting == 1 else "s", outbox.root)
             )
+        dead = outbox.newly_dead()
+        if dead:
+            self._say(
+                "aliops.cloudmonitor: events of %d earlier deployment%s were refused or too old; "
+                "they are kept in %s" % (dead, "" if dead == 1 else "s", outbox.dead)
+            )
         damaged = outbox.newly_damaged()
         if damaged:
             self._warn(
                 "%d deployment%s in the outbox could not be read and moved to %s"
                 % (damaged, "" if damaged == 1 else "s", outbox.damaged)
             )
-
-
-def _with_id(environ: Mapping[str, str], key_id: str | None) -> Mapping[str, str]:
-    """Return the environment with the id of the configuration file, if it has none itself."""
-    if key_id and first_set(environ, SECRET_VARIABLES) and not first_set(environ, ID_VARIABLES):
-        return {**environ, ID_VARIABLES[0]: key_id}
-    return environ

@@ -182,8 +182,11 @@ def test_the_outbox_is_the_callback_s_unless_another_is_named(project: Project) 
     assert [event["id"] for event in project.events()] == ["A"] * 3 + ["B"] * 3
 
 
-def test_the_outbox_of_the_configuration_file_is_found(project: Project) -> None:
-    project.config("outbox = %s" % (project.folder / "configured"))
+def test_the_configuration_file_of_the_callback_counts(project: Project) -> None:
+    """Its outbox, its endpoint and its id: the environment holds the secret only."""
+    section = ["outbox = %s" % (project.folder / "configured")]
+    section += ["endpoint = %s" % project.receiver.url, "access_key_id = %s" % KEY_ID]
+    project.config("\n".join(section))
     project.leave("A", CLOUDMONITOR_OUTBOX="")
     assert (project.folder / "configured" / "runs" / "A").exists()
 
@@ -191,6 +194,9 @@ def test_the_outbox_of_the_configuration_file_is_found(project: Project) -> None
         project,
         {},
         CLOUDMONITOR_OUTBOX="",
+        CLOUDMONITOR_ENDPOINT="",
+        CLOUDMONITOR_TIMEOUT="",
+        ALIBABA_CLOUD_ACCESS_KEY_ID="",
         ANSIBLE_CONFIG=str(project.folder / "ansible.cfg"),
         CLOUDMONITOR_EXCLUDE_PLAYBOOKS="*",
     )

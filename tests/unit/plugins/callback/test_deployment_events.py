@@ -182,7 +182,7 @@ def test_an_empty_variable_counts_as_unset_but_for_the_one_that_may_be_empty(
     for name in (*names, "CLOUDMONITOR_FAILURE_EVENT", "OTHERS"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("CLOUDMONITOR_NETWORK", "vpc")
-    with deployment_events._without_empty_variables():
+    with deployment_events.without_empty_variables():
         assert not set(names) & set(os.environ)
         assert {"CLOUDMONITOR_FAILURE_EVENT", "OTHERS", "CLOUDMONITOR_NETWORK"} <= set(os.environ)
 

@@ -57,10 +57,10 @@ class Run:
         self.identifier = identifier
         self.post = Post(outbox, how)
         running = deployment(identifier, started_at=time.time())
-        self.post.open(identifier, run_record(running, NAMING, how.destination))
+        run = run_record(running, NAMING, how.destination)
+        self.post.open(identifier, run, start_record(identifier))
         assert self.post._folder is not None
         self.folder: Folder = self.post._folder
-        self.post.write(start_record(identifier))
 
     def start(self) -> subprocess.Popen[bytes]:
         self.post.start_courier()

@@ -361,6 +361,11 @@ def test_a_folder_set_aside_never_replaces_an_earlier_one(outbox: Outbox) -> Non
     assert outbox.folders() == []
 
 
+def test_a_dead_letter_is_news_once(outbox: Outbox) -> None:
+    outbox.bury("one", {"reason": "refused"})
+    assert [outbox.newly_dead(), outbox.newly_dead()] == [1, 0]
+
+
 def test_what_was_set_aside_is_news_once(outbox: Outbox) -> None:
     assert outbox.newly_damaged() == 0
     for number in (1, 2):

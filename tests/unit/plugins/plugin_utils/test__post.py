@@ -49,6 +49,23 @@ def test_an_event_is_on_disk_before_any_process_is_started(outbox: Outbox) -> No
     run.post.discard()
 
 
+def test_run_and_start_are_written_in_one_go(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    real = os.write
+
+    def write(descriptor: int, data: bytes) -> int:
+        written.append(data.count(b"\n"))
+        return real(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write)
+    run = Run(outbox, terms("http://127.0.0.1:9"))
+    run.post.discard()
+
+    assert written == [2], "or a run that is killed between them ends without a start"
+
+
 def test_the_lock_goes_over_to_the_courier(outbox: Outbox, receiver: Receiver) -> None:
     with run_beside(outbox, terms(receiver.url)) as run:
         assert open_locks(outbox) == [], "a worker inherits nothing"
@@ -66,7 +83,7 @@ def test_a_run_that_cannot_be_written_down_leaves_no_trace(
     post = Post(outbox, terms("http://127.0.0.1:9"))
     monkeypatch.setattr(Folder, "append", _full)
     with pytest.raises(OutboxError, match=r"No space left.*Name another directory"):
-        post.open("d1", run_of())
+        post.open("d1", run_of(), start_record())
 
     assert outbox.folders() == [], "or a later run would report it as lost"
     assert open_locks(outbox) == []
@@ -94,7 +111,7 @@ def test_a_lock_that_stays_with_somebody_else_is_an_error(
 
     monkeypatch.setattr(Outbox, "create", create)
     with pytest.raises(OutboxError, match="held by another process"):
-        Post(outbox, terms("http://127.0.0.1:9")).open("d1", run_of())
+        Post(outbox, terms("http://127.0.0.1:9")).open("d1", run_of(), start_record())
     release(holders[0])
 
 

@@ -243,10 +243,9 @@ def test_a_start_that_cannot_be_written_is_never_reported_as_lost(
 ) -> None:
     real: Callable[..., None] = Folder.append
 
-    def append(folder: Folder, record: dict[str, Any]) -> None:
-        if record["record"] == "events":
-            raise OSError(errno.ENOSPC, "No space left on device")
-        real(folder, record)
+    def append(folder: Folder, *records: dict[str, Any]) -> None:
+        real(folder, *records[:1])
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Folder, "append", append)
     scene.run()
@@ -372,6 +371,18 @@ def test_what_earlier_runs_left_is_said_once(scene: Scene, receiver: Receiver) -
     assert scene.said == [
         "aliops.cloudmonitor: 1 earlier deployment with undelivered events in %s"
         % scene.outbox.root
+    ]
+
+
+def test_what_was_given_up_after_a_run_is_said_once_by_the_next(scene: Scene) -> None:
+    for name in ("one", "two"):
+        scene.outbox.bury(name, {"reason": "not delivered within 168 hours"})
+    for _number in range(2):
+        scene.run()
+
+    assert scene.said == [
+        "aliops.cloudmonitor: events of 2 earlier deployments were refused or too old; "
+        "they are kept in %s" % scene.outbox.dead
     ]
 
 
