@@ -168,7 +168,7 @@ class Running:
     def outcome(self) -> Outcome:
         """Wait for the end and return what came of it."""
         try:
-            output, _ = self.process.communicate(timeout=DEADLINE)
+            output, _unused = self.process.communicate(timeout=DEADLINE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()
