@@ -193,7 +193,7 @@ def test_a_key_never_comes_from_two_sources(
     found_there = Credentials("chain", "chain", "chain", "chain")
 
     def chain() -> Credentials | None:
-        return found_there if in_chain else nothing()
+        return found_there if in_chain else None
 
     try:
         found = resolve_credentials(options, environ, chain)
