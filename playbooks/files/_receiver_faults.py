@@ -195,7 +195,7 @@ def fault_verdict(fault: Fault) -> Verdict:
 
 
 def _same(status: int, msg: str) -> Callable[[Fault], Verdict]:
-    return lambda _: Verdict(status, str(status), msg)
+    return lambda _unused: Verdict(status, str(status), msg)
 
 
 def _page(status: int, content_type: str, content: bytes) -> Verdict:
@@ -222,14 +222,14 @@ _VERDICTS: Dict[str, Callable[[Fault], Verdict]] = {
     "429": _same(429, "too many requests"),
     "retry-after": _retry_after,
     "throttle": _same(403, RATE_LIMIT),
-    "throttle-200": lambda _: Verdict(200, "403", RATE_LIMIT),
+    "throttle-200": lambda _unused: Verdict(200, "403", RATE_LIMIT),
     "code": lambda fault: Verdict(200, fault.arg or "", "the receiver was told to answer so"),
     "signature": _same(403, "the signature does not match"),
     "permission": _same(403, NO_PERMISSION),
     "bad-request": _same(400, "syntax error: the receiver was told to say so"),
     "html": lambda fault: _page(int(fault.arg or 200), "text/html; charset=utf-8", _PORTAL),
-    "garbage": lambda _: _page(200, "application/octet-stream", os.urandom(256)),
-    "empty": lambda _: _page(200, "application/json", b""),
+    "garbage": lambda _unused: _page(200, "application/octet-stream", os.urandom(256)),
+    "empty": lambda _unused: _page(200, "application/json", b""),
     "redirect": _redirect,
 }
 

@@ -205,7 +205,7 @@ class Receiver:
             while not self._stopping.is_set():
                 selector.select()
                 try:
-                    sock, _ = listener.accept()
+                    sock, _unused = listener.accept()
                 except BlockingIOError:
                     continue
                 except OSError:

@@ -58,7 +58,9 @@ class RawRequest:
     def headers(self) -> Tuple[Tuple[bytes, bytes], ...]:
         """Return all headers as (lower-cased name, value), without the spaces around them."""
         split = (line.partition(b":") for line in self.header_lines)
-        return tuple((name.strip(b" \t").lower(), value.strip(b" \t")) for name, _, value in split)
+        return tuple(
+            (name.strip(b" \t").lower(), value.strip(b" \t")) for name, _unused, value in split
+        )
 
     def text(self, name: str) -> Optional[str]:
         """Return the first value of a header for a record, or None when there is none."""
@@ -80,7 +82,7 @@ class RawRequest:
         for scheme in ("http://", "https://"):
             if target.startswith(scheme):
                 target = "/" + target[len(scheme) :].partition("/")[2]
-        path, _, query = target.partition("?")
+        path, _unused, query = target.partition("?")
         return path, query
 
 

@@ -85,7 +85,7 @@ def _resource(request: RawRequest) -> bytes:
     if query:
         pairs = []
         for item in query.encode("utf-8", "replace").split(b"&"):
-            key, _, value = item.partition(b"=")
+            key, _unused, value = item.partition(b"=")
             pairs.append((_decoded(key), _decoded(value)))
         resource += b"?" + b"&".join(key + b"=" + value for key, value in sorted(pairs))
     return resource
@@ -106,7 +106,7 @@ def _check_target(request: RawRequest) -> None:
 
 def _check_header_lines(request: RawRequest) -> None:
     for number, line in enumerate(request.header_lines, 1):
-        name, colon, _ = line.partition(b":")
+        name, colon, _unused = line.partition(b":")
         if not colon or not _HEADER_NAME.match(name):
             raise Refused(400, "syntax error: header line %d is not `name: value`" % number)
 

@@ -67,7 +67,7 @@ class Wire:
                     raise Refused(400, "the headers ended early")
                 return None
             self.arrived = time.monotonic()
-        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
+        head, _unused, self._buffer = self._buffer.partition(b"\r\n\r\n")
         return head
 
     def _read_body(self, request: RawRequest) -> bytes:
@@ -202,17 +202,17 @@ def _drip_head(wire: Wire, answer: Answer) -> bool:
     return True
 
 
-def _hang(wire: Wire, _: Answer) -> bool:
+def _hang(wire: Wire, _unused: Answer) -> bool:
     wire.wait_for_client(None)
     return False
 
 
-def _reset(wire: Wire, _: Answer) -> bool:
+def _reset(wire: Wire, _unused: Answer) -> bool:
     wire.reset()
     return False
 
 
-def _close(_: Wire, __: Answer) -> bool:
+def _close(_unused: Wire, _also_unused: Answer) -> bool:
     return False
 
 
@@ -221,7 +221,7 @@ def _truncate(wire: Wire, answer: Answer) -> bool:
     return False
 
 
-def _huge(wire: Wire, _: Answer) -> bool:
+def _huge(wire: Wire, _unused: Answer) -> bool:
     # Without a Content-Length: the body ends where the connection does.
     wire.send(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"code":"200","msg":"')
     block = b"x" * 65536

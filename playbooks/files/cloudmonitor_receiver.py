@@ -66,14 +66,15 @@ _POLL_SECONDS = 0.2
 _MAX_SECONDS = 1e9
 
 
-def main(argv: Optional[Sequence[str]] = None, environ: Mapping[str, str] = os.environ) -> int:
+def main(argv: Optional[Sequence[str]] = None, environ: Optional[Mapping[str, str]] = None) -> int:
     """Run a receiver until a signal, the end of its life or of its parent process.
 
     :param argv: the arguments, by default those of the process.
-    :param environ: the environment that the access key comes from.
+    :param environ: the environment that the access key comes from, by default the process's.
     :returns: 0, the exit status.
     :raises SystemExit: 2 when an argument is wrong or the port is taken, with the reason on stderr.
     """
+    environ = os.environ if environ is None else environ
     parent = os.getppid()
     parser = _parser()
     args = parser.parse_args(argv)

@@ -70,7 +70,7 @@ class ActionModule(ActionBase):
         """
         result: dict[str, Any] = super().run(tmp, task_vars)
         self._vars: Mapping[str, Any] = task_vars or {}
-        _, args = self.validate_argument_spec(
+        _unused, args = self.validate_argument_spec(
             argument_spec={
                 "step": {"required": True, "choices": ["open", "enter", "start", "done", "finish"]},
                 "wrapped": {"type": "bool", "default": False},

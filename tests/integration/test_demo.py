@@ -71,7 +71,7 @@ class Place:
         """Run the demo to its end; return its exit status and its output."""
         process = self.start(*args, **variables)
         try:
-            output, _ = process.communicate(timeout=SECONDS)
+            output, _unused = process.communicate(timeout=SECONDS)
         finally:
             process.kill()
         return process.returncode, output
@@ -185,7 +185,7 @@ def test_a_demo_that_breaks_off_says_so_shows_no_secret_and_leaves_nothing(place
         secret = (folder / "secret").read_text().strip()
         mode = (folder / "secret").stat().st_mode & 0o777
         os.kill(int((folder / "pid").read_text()), signal.SIGTERM)
-        output, _ = process.communicate(timeout=SECONDS)
+        output, _unused = process.communicate(timeout=SECONDS)
     finally:
         process.kill()
 

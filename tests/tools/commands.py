@@ -22,9 +22,14 @@ class StepSkipped(Exception):
     """A step cannot run here; the text says what is missing."""
 
 
-def _kill(group: int) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process group, gently first when its leader is still there, so that it can tidy up."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=5)
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def call(
@@ -46,7 +51,7 @@ def call(
     except subprocess.TimeoutExpired:
         raise StepFailed(f"{name} was stopped after {seconds:.0f} s") from None
     finally:
-        _kill(process.pid)
+        _end(process)
         process.wait()
     if status:
         raise StepFailed(f"{name} failed ({status})")

@@ -8,6 +8,7 @@ usage: run.py TARGET [ARGUMENT...]; run.sh finds a Python for it. Exit status 0 
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -142,4 +143,6 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # A stop from outside ends the running step, too, instead of leaving it behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(main(sys.argv[1:]))

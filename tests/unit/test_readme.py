@@ -80,7 +80,7 @@ def test_links_lead_to_files_and_headings_that_exist(document: str) -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", text)
     assert links
     for link in links:
-        target, _, fragment = link.partition("#")
+        target, _unused, fragment = link.partition("#")
         if target.startswith("https://"):
             continue
         there = (path.parent / target) if target else path
@@ -92,7 +92,9 @@ def test_links_lead_to_files_and_headings_that_exist(document: str) -> None:
 
 def test_connection_options_are_those_of_the_code() -> None:
     rows = re.findall(r"^\| `(\w+)` \|(.*)\|(.*)\|$", section("Connection options"), re.MULTILINE)
-    assert [name for name, _, _ in rows] == [option.name for option in CONNECTION_OPTIONS]
+    assert [name for name, _unused, _unused in rows] == [
+        option.name for option in CONNECTION_OPTIONS
+    ]
     for (name, default, environment), option in zip(rows, CONNECTION_OPTIONS, strict=True):
         variables = re.findall(r"`([A-Z_]+)`", environment)
         assert tuple(variables) == option.env, name

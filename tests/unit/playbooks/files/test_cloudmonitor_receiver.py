@@ -44,14 +44,14 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-B", str(SCRIPT), *arguments]
 
 
-def environment(key: Mapping[str, str]) -> dict[str, str]:
+def environment(key: Mapping[str, str] | None) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("RECEIVER_")}
-    return {**kept, **key}
+    return {**kept, **(KEY if key is None else key)}
 
 
 @contextmanager
 def running(
-    *arguments: str, key: Mapping[str, str] = KEY
+    *arguments: str, key: Mapping[str, str] | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A receiver as a process of its own, and its port."""
     with subprocess.Popen(
@@ -66,7 +66,7 @@ def running(
             process.kill()
 
 
-def failure(*arguments: str, key: Mapping[str, str] = KEY) -> str:
+def failure(*arguments: str, key: Mapping[str, str] | None = None) -> str:
     """What a receiver that does not start says."""
     done = subprocess.run(
         command(*arguments),
@@ -111,7 +111,7 @@ def poll(done: Callable[[], bool]) -> None:
 
 def test_accepted_events_and_all_requests_are_written_for_the_owner_only(tmp_path: Path) -> None:
     events, requests = tmp_path / "events.jsonl", tmp_path / "requests.jsonl"
-    with running("--events", str(events), "--requests", str(requests)) as (_, port):
+    with running("--events", str(events), "--requests", str(requests)) as (_unused, port):
         exchange(
             port, signed(body_of({"name": "部署", "content": "1"}, {"name": "b", "content": ""}))
         )
@@ -133,14 +133,14 @@ def test_it_takes_a_temporary_key_from_the_environment() -> None:
         "RECEIVER_ACCESS_KEY_SECRET": TEMPORARY.secret,
         "RECEIVER_SECURITY_TOKEN": TEMPORARY.token or "",
     }
-    with running(key=key) as (_, port):
+    with running(key=key) as (_unused, port):
         assert exchange(port, signed(credential=TEMPORARY)).status == 200
         assert exchange(port).status == 403
 
 
 def test_its_clock_its_window_and_its_faults_can_be_set() -> None:
     arguments = ["--date-window", "50", "--clock-offset", "-100", "--host", "localhost"]
-    with running(*arguments, "--fault", "status=503", "--fault", "ok*3") as (_, port):
+    with running(*arguments, "--fault", "status=503", "--fault", "ok*3") as (_unused, port):
         assert exchange(port).status == 503
         assert exchange(port, signed(now=time.time() - 100)).status == 200
         assert re.search(r"the header Date is (99|100) s ahead of", exchange(port).json["msg"])
@@ -148,14 +148,14 @@ def test_its_clock_its_window_and_its_faults_can_be_set() -> None:
 
 
 def test_its_rate_can_be_set() -> None:
-    with running("--rate", "1") as (_, port):
-        said = [exchange(port).json["msg"] for _ in range(20)]
+    with running("--rate", "1") as (_unused, port):
+        said = [exchange(port).json["msg"] for _unused in range(20)]
     assert said[0] == ""
     assert any("rate limit" in msg for msg in said)
 
 
 def test_it_ends_after_its_lifetime() -> None:
-    with running("--lifetime", "0.1") as (process, _):
+    with running("--lifetime", "0.1") as (process, _unused):
         assert process.wait(PATIENCE) == 0
 
 
@@ -212,7 +212,7 @@ def test_a_wrong_argument_is_explained(arguments: Sequence[str], words: str) -> 
 
 
 def test_a_taken_port_and_a_port_file_that_cannot_be_written_are_explained() -> None:
-    with running() as (_, port):
+    with running() as (_unused, port):
         assert "in use" in failure("--port", str(port))
     assert "/nowhere" in failure("--port-file", "/nowhere/port")
 

@@ -10,7 +10,7 @@ from _receiver_faults import KINDS, FaultError, FaultQueue, fault_help, parse_fa
 
 
 def taken(queue: FaultQueue, count: int) -> list[str]:
-    faults = [queue.take() for _ in range(count)]
+    faults = [queue.take() for _unused in range(count)]
     return ["" if fault is None else fault.text for fault in faults]
 
 

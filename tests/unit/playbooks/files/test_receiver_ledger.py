@@ -28,7 +28,7 @@ def test_exactly_the_limit_is_allowed_for_ever() -> None:
 
 def test_without_a_limit_nothing_is_too_many() -> None:
     meter = RateMeter(None)
-    assert not any(meter.over(0.0) for _ in range(1000))
+    assert not any(meter.over(0.0) for _unused in range(1000))
 
 
 def test_records_go_to_files_that_only_the_owner_reads(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_records_go_to_files_that_only_the_owner_reads(tmp_path: Path) -> None:
 
 def test_a_file_that_is_there_is_appended_to(tmp_path: Path) -> None:
     path = tmp_path / "requests.jsonl"
-    for _ in range(2):
+    for _unused in range(2):
         ledger = Ledger(None, str(path))
         ledger.record({}, [], 0.0)
         ledger.close()

@@ -87,7 +87,7 @@ def test_a_connection_serves_many_requests(receiver: Receiver) -> None:
     receiver.set_faults(["ok", "status=503", "ok*2"])
     with connect(receiver.port) as sock:
         replies = []
-        for _ in range(4):
+        for _unused in range(4):
             sock.sendall(on_the_wire(signed()))
             replies.append(read_reply(sock).status)
     assert replies == [200, 503, 200, 200]
@@ -139,7 +139,7 @@ def test_a_target_as_proxies_send_it_is_accepted(receiver: Receiver) -> None:
 
 def test_expect_continue_is_answered(receiver: Receiver) -> None:
     data = on_the_wire(signed(changes={"Expect": "100-continue"}))
-    head, _, body = data.partition(b"\r\n\r\n")
+    head, _unused, body = data.partition(b"\r\n\r\n")
     with connect(receiver.port) as sock:
         sock.sendall(head + b"\r\n\r\n")
         assert sock.recv(25, socket.MSG_WAITALL) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -194,7 +194,7 @@ def test_a_connection_without_a_request_is_no_request(receiver: Receiver) -> Non
 
 def test_over_the_rate_requests_are_throttled() -> None:
     with Receiver([CREDENTIAL], rate=1) as receiver:
-        replies = [exchange(receiver.port) for _ in range(20)]
+        replies = [exchange(receiver.port) for _unused in range(20)]
     refused = [reply for reply in replies if reply.status != 200]
     assert replies[0].status == 200
     assert refused
@@ -365,7 +365,7 @@ def test_https_serves_and_stops_while_a_client_hangs(certificate: Path) -> None:
     try:
         assert receiver.url == f"https://127.0.0.1:{receiver.port}"
         with context.wrap_socket(connect(receiver.port), server_hostname="localhost") as sock:
-            for _ in range(2):
+            for _unused in range(2):
                 sock.sendall(on_the_wire(signed()))
                 assert read_reply(sock).status == 200
             sock.sendall(on_the_wire(signed()))

@@ -224,7 +224,7 @@ def test_a_refusal_tells_neither_secret_nor_token_nor_the_right_signature() -> N
         {"Date": "now"},
     ):
         request = signed(now=NOW, credential=TEMPORARY, changes=changes)
-        _, msg = decide(request, TEMPORARY)
+        _unused, msg = decide(request, TEMPORARY)
         for hidden in (TEMPORARY.secret, TEMPORARY.token or "", value.decode()[8:], "CAIS"):
             assert hidden not in msg
     assert TEMPORARY.secret not in repr(TEMPORARY)

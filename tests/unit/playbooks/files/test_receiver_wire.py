@@ -241,7 +241,7 @@ def test_every_fault_is_recorded_and_accepts_what_it_says(receiver: Receiver, sp
 def hung(request: pytest.FixtureRequest) -> Iterator[tuple[Receiver, Callable[[], None]]]:
     """A receiver of which four connections are held by a fault, and a check that they were cut."""
     running = Receiver([CREDENTIAL], [f"{request.param}*inf"]).start()
-    socks = [connect(running.port) for _ in range(4)]
+    socks = [connect(running.port) for _unused in range(4)]
     for sock in socks:
         sock.sendall(on_the_wire(signed()))
     running.wait_for(lambda seen: len(seen.requests) == 4, PATIENCE)

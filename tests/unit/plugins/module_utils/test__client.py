@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Union
 
 import pytest
 from hypothesis import given
@@ -47,7 +47,7 @@ BUSY = Response(503, {}, b"")
 WRONG = Response(400, {}, b'{"code":"400","msg":"syntax error","requestId":"7B1C"}')
 GONE = TransportError("connection", "Connection refused")
 
-Outcome = Response | TransportError
+Outcome = Union[Response, TransportError]
 
 
 @dataclass
@@ -322,7 +322,7 @@ def test_the_pace_holds_over_several_calls_of_one_client() -> None:
     world = World()
     client = world.client()
 
-    for _ in range(30):
+    for _unused in range(30):
         client.send(batches(events_of(1)))
 
     assert len([moment for moment in world.sent_at if moment <= 1.0]) <= 20

@@ -190,9 +190,11 @@ def subset_of(source: str, names: tuple[str, ...]) -> st.SearchStrategy[dict[str
 def test_a_key_never_comes_from_two_sources(
     options: Mapping[str, str], environ: Mapping[str, str], in_chain: bool
 ) -> None:
-    chain: Callable[[], Credentials | None] = nothing
-    if in_chain:
-        chain = lambda: Credentials("chain", "chain", "chain", "chain")  # noqa: E731
+    found_there = Credentials("chain", "chain", "chain", "chain")
+
+    def chain() -> Credentials | None:
+        return found_there if in_chain else None
+
     try:
         found = resolve_credentials(options, environ, chain)
     except CredentialsError:

@@ -81,7 +81,7 @@ def test_an_event_needs_name_and_content_only() -> None:
 )
 def test_text_stays_text_and_anything_else_becomes_compact_json(content: Any, text: str) -> None:
     assert parsed(content=content).content == text
-    assert type(parsed(content=content).content) is str
+    assert parsed(content=content).content.__class__ is str
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_wrong_field_is_named_with_what_is_wrong(
 @pytest.mark.parametrize(("name", "text"), [(42, "42"), (1.5, "1.5"), (Text("n"), "n")])
 def test_a_number_as_a_name_becomes_text_as_everywhere_in_ansible(name: Any, text: str) -> None:
     assert parsed(name=name).name == text
-    assert type(parsed(name=name).name) is str
+    assert parsed(name=name).name.__class__ is str
 
 
 def test_a_name_of_very_many_digits_is_refused_and_not_a_crash() -> None:
@@ -182,7 +182,7 @@ def test_the_default_group_is_for_events_without_their_own() -> None:
 
 
 def test_one_wrong_event_among_ten_thousand_is_named_by_its_index_from_zero() -> None:
-    raw: list[Any] = [{"name": "n", "content": "c"} for _ in range(10_000)]
+    raw: list[Any] = [{"name": "n", "content": "c"} for _unused in range(10_000)]
     raw[7321] = {"name": "n", "content": ""}
 
     with pytest.raises(InvalidEvent) as caught:

@@ -63,7 +63,7 @@ def test_several_tries_share_a_connection() -> None:
     heard: list[bytes] = []
     with serving(hearing(heard)) as server:
         transport = Transport(Connection(server.url(), timeout=PATIENCE), {})
-        for _ in range(3):
+        for _unused in range(3):
             assert transport.post(HEADERS, BODY).status == 200
 
         assert (len(heard), server.connections) == (3, 1)

@@ -62,7 +62,7 @@ def test_a_start_runs_from_now_on_and_carries_what_is_known() -> None:
 
 
 def test_every_start_has_a_new_id_unless_one_is_given() -> None:
-    ids = {start().id for _ in range(3)}
+    ids = {start().id for _unused in range(3)}
 
     assert len(ids) == 3
     assert all(uuid.UUID(one).version == 4 for one in ids)
