@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -272,6 +273,23 @@ def test_the_missing_finish_is_written_once(outbox: Outbox) -> None:
 
     assert delivery.ended
     assert len([e for e in folder.entries() if (e.record or {}).get("final")]) == 1
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"record":"events","at":1'])
+def test_a_run_killed_before_its_start_was_written_gets_both(outbox: Outbox, torn: bytes) -> None:
+    folder = _folder(outbox)
+    with (folder.path / "journal").open("ab") as journal:
+        journal.write(torn)
+    delivery = _delivery(outbox, folder)
+    delivery.end("lost", NOW)
+
+    sent = [event for entry in folder.entries() for event in (entry.record or {}).get("events", ())]
+    run = run_of()
+    naming = run.naming
+    names = [naming.start_event, naming.finish_event, naming.failure_event]
+    assert [event["name"] for event in sent] == names
+    assert json.loads(sent[0]["content"])["status"] == "running"
+    assert json.loads(sent[1]["content"])["reason"] == "lost"
 
 
 def test_a_run_that_cannot_be_read_gets_no_finish(outbox: Outbox) -> None:
