@@ -23,6 +23,9 @@ from ansible_collections.aliops.cloudmonitor.plugins.doc_fragments.connection im
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._adapter import (
+    without_empty_variables,
+)
 
 SECRET = "canary-in-an-error"
 DOCUMENTED: dict[str, Any] = yaml.safe_load(deployment_events.DOCUMENTATION)
@@ -182,7 +185,7 @@ def test_an_empty_variable_counts_as_unset_but_for_the_one_that_may_be_empty(
     for name in (*names, "CLOUDMONITOR_FAILURE_EVENT", "OTHERS"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("CLOUDMONITOR_NETWORK", "vpc")
-    with deployment_events.without_empty_variables():
+    with without_empty_variables():
         assert not set(names) & set(os.environ)
         assert {"CLOUDMONITOR_FAILURE_EVENT", "OTHERS", "CLOUDMONITOR_NETWORK"} <= set(os.environ)
 
