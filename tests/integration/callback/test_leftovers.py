@@ -172,6 +172,10 @@ def test_damage_is_set_aside_and_harms_no_other_deployment(project: Project) -> 
         path.parent.name: path.read_bytes() for path in project.outbox.glob("damaged/*/journal")
     }
     assert kept == {"garbage": b"\0\xff{]\n", "other": b'{"record": "else"}\n'}
+    told, silent = (project.run([play(say())]) for _number in range(2))
+    assert len(told.warnings) == 1, told.output
+    assert "2 deployments" in told.warnings[0]
+    assert silent.warnings == [], silent.output
 
 
 def test_two_runs_with_one_id_at_the_same_time_do_not_meet(project: Project) -> None:

@@ -10,7 +10,6 @@ import random
 import signal
 import subprocess
 import threading
-import time
 from collections import Counter
 from contextlib import suppress
 
@@ -26,8 +25,9 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 )
 
 KILLS = 50
-PLAYBOOKS = 10  # of each run, so that one kill in the wrong millisecond is under 1 %
+PLAYBOOKS = 20  # of each run
 AT_ONCE = 3
+ALL_EVENTS = (START, FINISH, FAILURE)
 
 
 def test_ten_runs_at_once_on_one_outbox_deliver_every_event_once(project: Project) -> None:
@@ -54,7 +54,8 @@ def test_ten_runs_at_once_on_one_outbox_deliver_every_event_once(project: Projec
 
 
 def test_runs_and_couriers_killed_at_random_moments_lose_nothing(project: Project) -> None:
-    project.write("works.yml", [play(say())])
+    takes_a_moment = {"name": "Restart", "ansible.builtin.raw": "sleep 0.2"}
+    project.write("works.yml", [play(say(), takes_a_moment, hosts="h1")])
     rng = random.Random(20260)
     chaos = Chaos(project)
     threads = [
@@ -79,9 +80,11 @@ def test_runs_and_couriers_killed_at_random_moments_lose_nothing(project: Projec
         assert counted[name, START] >= 1, name
     aborted = {event["id"] for event in project.events(status="aborted")}
     assert {name for name, event in counted if event == FAILURE} == aborted
+    assert aborted
     assert not aborted & chaos.completed
     repeated = [one for one, number in counted.items() if number > 1]
-    assert len(repeated) <= len(counted) / 100, repeated
+    # A kill in the millisecond between the service's answer and the note of it repeats a request.
+    assert len(repeated) <= max(len(ALL_EVENTS), len(counted) / 100), repeated
     assert project.dead() == []
     # What was killed before it had written a line has nothing to deliver.
     journals = project.outbox.glob("runs/*/journal")
@@ -116,16 +119,17 @@ class Chaos:
                 self.completed.update(ids)
 
     def _disturb(self, run: Running, rng: random.Random) -> None:
-        """Kill couriers of any run while this one lives, and mostly the run itself at last."""
-        end = time.monotonic() + rng.uniform(2.0, 7.0)
-        while run.process.poll() is None and time.monotonic() < end:
+        """Kill couriers of any run, and at last perhaps the run itself, while it lives."""
+        while run.process.poll() is None:
             with suppress(subprocess.TimeoutExpired):
-                run.process.wait(rng.uniform(0.1, 0.9))
+                run.process.wait(rng.uniform(0.3, 2.4))
             couriers = self._project.couriers()
-            if couriers and rng.random() < 0.5:
+            chosen = rng.random()
+            if chosen < 0.4 and couriers:
                 self._kill(rng.choice(couriers))
-        if run.process.poll() is None and rng.random() < 0.7:
-            self._kill(run.process.pid)
+            elif chosen < 0.7 and run.process.poll() is None:
+                self._kill(run.process.pid)
+                return
 
     def _kill(self, pid: int) -> None:
         with suppress(ProcessLookupError):
