@@ -253,6 +253,10 @@ class Project:
         """Return the pids of the couriers of this project's runs."""
         return [pid for pid, command in self.processes().items() if "_courier_process" in command]
 
+    def noted(self, name: str) -> None:
+        """Wait until the courier of a deployment has noted that its start is delivered."""
+        until((self.outbox / "runs" / name / "delivered").exists, "a start delivered")
+
     def waiting(self) -> list[str]:
         """Return the folders of deployments that are in the outbox."""
         return sorted(path.name for path in (self.outbox / "runs").glob("*"))

@@ -150,7 +150,7 @@ def test_a_run_that_went_with_its_machine_is_reported_by_the_next_one(project: P
         [play(project.wait_task())], CLOUDMONITOR_DEPLOYMENT_ID="A", CLOUDMONITOR_GROUP_ID="7"
     )
     project.under_way()
-    project.receiver.wait_for(1, deadline=30)
+    project.noted("A")
     for courier in project.couriers():
         os.kill(courier, signal.SIGKILL)
     run.kill()
