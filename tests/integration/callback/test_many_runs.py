@@ -83,8 +83,9 @@ def test_runs_and_couriers_killed_at_random_moments_lose_nothing(project: Projec
     assert aborted
     assert not aborted & chaos.completed
     repeated = [one for one, number in counted.items() if number > 1]
-    # A kill in the millisecond between the service's answer and the note of it repeats a request.
-    assert len(repeated) <= max(len(ALL_EVENTS), len(counted) / 100), repeated
+    # A kill between the service's acceptance and the note of its answer repeats a request. It is
+    # milliseconds long, and longer on a busy machine: two such kills are luck, more are a bug.
+    assert len(repeated) <= 2 * len(ALL_EVENTS), repeated
     assert project.dead() == []
     # What was killed before it had written a line has nothing to deliver.
     journals = project.outbox.glob("runs/*/journal")
