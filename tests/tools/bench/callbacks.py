@@ -31,6 +31,7 @@ OURS = "aliops.cloudmonitor.deployment_events"
 CALLBACKS = {
     "without": "",
     "ours": OURS,
+    "ours, timed": OURS,
     "grafana": "community.grafana.grafana_annotations",
     "slack": "community.general.slack",
     "opentelemetry": "community.general.opentelemetry",
@@ -71,12 +72,16 @@ class Size:
 
 @dataclass(frozen=True)
 class Sample:
-    """One run: seconds, the controller's peak memory in MiB, requests, whether it was stopped."""
+    """One run: seconds, the controller's peak memory in MiB, requests, whether it was stopped.
+
+    ``inside`` are the seconds inside our callback, where they were measured.
+    """
 
     seconds: float
     memory: float
     requests: int
     stopped: bool
+    inside: float | None = None
 
 
 def environment(callback: str, url: str, folder: Path) -> dict[str, str]:
@@ -86,6 +91,8 @@ def environment(callback: str, url: str, folder: Path) -> dict[str, str]:
         **KEY,
         "ANSIBLE_HOME": str(folder / "home"),
         "ANSIBLE_STRATEGY_PLUGINS": str(HERE),
+        "ANSIBLE_CALLBACK_PLUGINS": str(HERE),
+        "BENCH_INSIDE": str(folder / "inside"),
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         "ANSIBLE_FORKS": "5",
         "CLOUDMONITOR_ENDPOINT": url,
@@ -101,6 +108,8 @@ def environment(callback: str, url: str, folder: Path) -> dict[str, str]:
     env.pop("ANSIBLE_CALLBACKS_ENABLED", None)
     if CALLBACKS[callback]:
         env["ANSIBLE_CALLBACKS_ENABLED"] = CALLBACKS[callback]
+    if callback == "ours, timed":
+        env["ANSIBLE_CALLBACKS_ENABLED"] = "time_callback,%s" % OURS
     return env
 
 
@@ -140,7 +149,9 @@ def run(command: list[str], env: Mapping[str, str], endpoint: Endpoint, longest:
             raise SystemExit(output.read().decode("utf-8", "replace")[-3000:])
     wait_until_idle(endpoint, 0.3, 5)
     memory = usage.ru_maxrss / 1024
-    return Sample(seconds, memory, endpoint.requests - before, status is None)
+    told = Path(env["BENCH_INSIDE"])
+    inside = float(told.read_text()) if told.exists() else None
+    return Sample(seconds, memory, endpoint.requests - before, status is None, inside)
 
 
 def _wait(process: subprocess.Popen[bytes], end: float) -> tuple[Any, int | None]:
@@ -187,26 +198,38 @@ def compare(
             "adds_mib": round(statistics.median(sample.memory for sample in taken) - low, 1),
             "requests": statistics.median(sample.requests for sample in taken),
             "stopped": sum(sample.stopped for sample in taken),
+            "inside_seconds": _inside(taken),
         }
+
+
+def _inside(samples: list[Sample]) -> float | None:
+    """Return the median of the seconds inside our callback, None where nobody measured them."""
+    taken = [sample.inside for sample in samples if sample.inside is not None]
+    return round(statistics.median(taken), 3) if taken else None
 
 
 def rows() -> Iterator[dict[str, Any]]:
     """Yield the rows of the whole table."""
-    everybody = list(CALLBACKS)
+    everybody = [name for name in CALLBACKS if name != "ours, timed"]
     for mode in MODES:
         rounds = ROUNDS if mode == "healthy" else ROUNDS_IN_TROUBLE
         yield from compare(Size(1, 5), mode, everybody, rounds)
     yield from compare(Size(50, 20), "healthy", everybody, ROUNDS_OF_LARGE)
     # Where a run of this size takes minutes, the others would take more.
     yield from compare(
-        Size(500, 20, forked=False), "healthy", ["without", "ours"], ROUNDS_OF_LARGE, 120.0
+        Size(500, 20, forked=False),
+        "healthy",
+        ["without", "ours", "ours, timed"],
+        ROUNDS_OF_LARGE,
+        120.0,
     )
 
 
 def line(row: Mapping[str, Any]) -> str:
     """Return a row of the table as text."""
     adds = "> %.0f s" % LONGEST if row["stopped"] else "%+.2f s" % row["adds_seconds"]
-    return "%-34s %-9s %-14s %8.2f s %10s %7.3f %+7.1f MiB %9g" % (
+    inside = "" if row["inside_seconds"] is None else "%9.3f s" % row["inside_seconds"]
+    return "%-34s %-9s %-14s %8.2f s %10s %7.3f %+7.1f MiB %9g %s" % (
         row["size"],
         row["endpoint"],
         row["callback"],
@@ -215,13 +238,14 @@ def line(row: Mapping[str, Any]) -> str:
         row["ratio"],
         row["adds_mib"],
         row["requests"],
+        inside,
     )
 
 
 def main() -> int:
     """Print the table as it comes, and write it as JSON."""
-    head = ("run", "endpoint", "callback", "wall", "adds", "ratio", "memory", "requests")
-    print("%-34s %-9s %-14s %10s %10s %7s %11s %9s" % head, flush=True)
+    head = ("run", "endpoint", "callback", "wall", "adds", "ratio", "memory", "requests", "inside")
+    print("%-34s %-9s %-14s %10s %10s %7s %11s %9s %11s" % head, flush=True)
     table = []
     for row in rows():
         table.append(row)
