@@ -28,7 +28,7 @@ ALIBABA_CLOUD_ACCESS_KEY_SECRET=$(cat secret)
 export ALIBABA_CLOUD_ACCESS_KEY_SECRET
 export CLOUDMONITOR_DEPLOYMENT_VERSION="$version"
 
-"$python" -m ansible playbook -i localhost, -e "website_state=$state" website.yml &
+"$python" -m ansible.cli.playbook -i localhost, -e "website_state=$state" website.yml &
 run=$!
 while kill -0 "$run" 2>/dev/null; do
     if [ -e under-way ] || [ ! -e secret ]; then

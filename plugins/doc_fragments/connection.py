@@ -94,7 +94,7 @@ notes:
   - At least once. A retry after a time-out can report an event twice, because nobody can know whether the first try arrived.
   - An account may send 20 requests a second, over all hosts and runs together. A task keeps below that by itself.
 requirements:
-  - requests (on the controller, or on the target with O(report_from=target))
+  - requests (for the Python that sends, which is that of the controller unless a task says otherwise)
 """
 
     # The same options for a plugin: with environment, configuration file and variables. Ansible

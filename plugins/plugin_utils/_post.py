@@ -87,13 +87,13 @@ class Post:
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Write a record down, durably, and wake the courier. Raises OutboxError."""
-        assert self._folder is not None  # noqa: S101  # open() came first
+        folder = self._opened
         try:
-            self._folder.append(dict(record))
+            folder.append(dict(record))
         except OSError as exc:
             raise OutboxError(
                 "outbox: %s cannot be written (%s); the event is lost."
-                % (self._folder.path, exc.strerror or exc)
+                % (folder.path, exc.strerror or exc)
             ) from exc
         self._wake()
 
@@ -108,13 +108,14 @@ class Post:
 
     def start_courier(self) -> None:
         """Start the process that delivers; it takes over the lock. Raises OSError."""
-        assert self._folder is not None  # noqa: S101  # open() came first
-        assert self._lock is not None  # noqa: S101
+        folder, lock = self._opened, self._lock
+        if lock is None:
+            raise RuntimeError("the courier has been started before")
         settings = {
             "parent": os.getpid(),
             "outbox": str(self._outbox.root.absolute()),
-            "folder": self._folder.name,
-            "lock": self._lock,
+            "folder": folder.name,
+            "lock": lock,
             "connection": asdict(self._terms.connection),
             "credentials": asdict(self._terms.credentials) if self._terms.credentials else None,
             "destination": self._terms.destination,
@@ -128,17 +129,18 @@ class Post:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             close_fds=True,
-            pass_fds=(self._lock,),
+            pass_fds=(lock,),
             start_new_session=True,
             cwd="/",
             env={name: os.environ[name] for name in _ALLOWED if name in os.environ},
         )
-        with contextlib.suppress(OSError):  # it has died already: the outbox keeps everything
-            assert self._courier.stdin is not None  # noqa: S101
-            self._courier.stdin.write(json.dumps(settings).encode("utf-8"))
-            self._courier.stdin.close()
+        stdin = self._courier.stdin
+        if stdin is not None:
+            with contextlib.suppress(OSError):  # it has died already: the outbox keeps everything
+                stdin.write(json.dumps(settings).encode("utf-8"))
+                stdin.close()
         # From here on the courier alone has the lock; workers forked later must not inherit it.
-        os.close(self._lock)
+        os.close(lock)
         self._lock = None
 
     def wait(self, seconds: float) -> str:
@@ -163,6 +165,12 @@ class Post:
                 return self._waiting("no answer from Cloud Monitor within %g s" % seconds)
             time.sleep(_LOOK_SECONDS)
 
+    @property
+    def _opened(self) -> Folder:
+        if self._folder is None:
+            raise RuntimeError("open() comes first")
+        return self._folder
+
     def abandon(self) -> None:
         """Leave the courier to itself without a word from Python about a process left behind."""
         if self._courier is not None and self._courier.returncode is None:
@@ -170,11 +178,11 @@ class Post:
 
     def _refusal(self) -> str:
         """Return why the service refused events of this run, "" when it did not."""
-        assert self._folder is not None  # noqa: S101
-        if self._outbox.letters_size(self._folder.name) <= self._letters:
+        name = self._opened.name
+        if self._outbox.letters_size(name) <= self._letters:
             return ""
         for path, letters in self._outbox.letters():
-            if path.stem == self._folder.name and letters:
+            if path.stem == name and letters:
                 return self._buried(letters[-1].get("reason"))
         return ""
 

@@ -132,10 +132,11 @@ class Reporter:
     def finish(self, reading: Reading, variables: Mapping[str, Any], render: Render) -> None:
         """Report the finish of the playbook; ``reading`` are the statistics up to now."""
         before, self._before = self._before, reading
-        if self._deployment is None:
+        deployment = self._deployment
+        if deployment is None:
             return
         left_out = self._add_context(variables, render)
-        self._end(self._ended(outcome(before, reading)))
+        self._end(self._ended(deployment, outcome(before, reading)))
         if left_out:
             self._warn(
                 "context_vars: left out, because undefined, vaulted or with a lookup: %s"
@@ -225,10 +226,9 @@ class Reporter:
         self._context = {**self._context, **found}
         return [name for name in names if name not in self._context]
 
-    def _ended(self, result: Outcome) -> Deployment:
-        assert self._deployment is not None  # noqa: S101  # finish() has looked
+    def _ended(self, deployment: Deployment, result: Outcome) -> Deployment:
         return replace(
-            self._deployment,
+            deployment,
             status=result.status,
             finished_at=time.time(),
             hosts=result.hosts,

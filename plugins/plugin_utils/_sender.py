@@ -29,15 +29,15 @@ class Sender:
         self,
         connection: Connection,
         credentials: Credentials | None,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self._connection = connection
         self._given = credentials
-        self._environ = environ
+        self._environ = os.environ if environ is None else environ
         self._client: Client | None = None
         self._found: Credentials | None = credentials
         self._found_at = 0.0
-        self._transport = Transport(connection, environ)
+        self._transport = Transport(connection, self._environ)
         self._source_ip = connection.source_ip or own_address()
 
     def send(self, events: Sequence[Event]) -> DeliveryError | None:

@@ -115,7 +115,7 @@ def callback_options() -> dict[str, Any]:
 def test_callback_options_are_those_of_its_documentation() -> None:
     rows = re.findall(r"^\| `(\w+)` \|(.*)\|(.*)\|$", section("The callback"), re.MULTILINE)
     options = callback_options()
-    assert [name for name, _, _ in rows] == list(options)
+    assert [name for name, _unused, _unused in rows] == list(options)
     for name, default, environment in rows:
         (variable,) = options[name]["env"]
         assert re.findall(r"`([A-Z_]+)`", environment)[0] == variable["name"], name
@@ -134,7 +134,7 @@ def test_the_endings_are_those_of_the_schema(text: str) -> None:
     told = re.findall(r"\| `(\w+)` \|(?: `(\w+)` | )\|", text)
     known = {name: set(schema["properties"][name]["enum"]) for name in ("status", "reason")}
 
-    assert {status for status, _ in told} >= known["status"] - {"running"}
+    assert {status for status, _unused in told} >= known["status"] - {"running"}
     assert {reason for status, reason in told if status == "aborted"} == known["reason"]
     for status in known["status"] - {"running", "aborted"}:
         assert {reason for one, reason in told if one == status} == {""}, status

@@ -101,7 +101,9 @@ def test_no_sequence_of_answers_loses_or_reorders_an_event(
         outbox = new_outbox(Path(place))
         names = ["e%d" % number for number in range(sum(sizes))]
         rest = iter(names)
-        folder = _folder(outbox, *[_record(*(next(rest) for _ in range(size))) for size in sizes])
+        folder = _folder(
+            outbox, *[_record(*(next(rest) for _unused in range(size))) for size in sizes]
+        )
         service = Service(answers, ["e%d" % number for number in bad])
         delivery = _delivery(outbox, folder)
         for number in range(60):
@@ -129,7 +131,7 @@ def test_what_waits_goes_in_one_request(outbox: Outbox) -> None:
 
 def test_a_request_never_has_more_events_than_the_service_takes(outbox: Outbox) -> None:
     service = Service()
-    delivery = _delivery(outbox, _folder(outbox, *[_record("x", "y") for _ in range(120)]))
+    delivery = _delivery(outbox, _folder(outbox, *[_record("x", "y") for _unused in range(120)]))
     while delivery.pending:
         delivery.step(service.send)
 

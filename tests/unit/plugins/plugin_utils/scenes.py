@@ -1,0 +1,99 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A stage for reporters: an outbox, a receiver, and what they said."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cloudmonitor_receiver import Receiver
+
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import Outbox
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outcome import COUNTERS
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._post import Post
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._reporter import Reporter
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
+    KEY_ID,
+    SECRET,
+)
+
+START, FINISH, FAILURE = "deployment-start", "deployment-finish", "deployment-failure"
+KEY = {"ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET}
+
+
+class Scene:
+    """Reporters of one outbox and what they said; ``environ`` is theirs."""
+
+    def __init__(self, outbox: Outbox, url: str) -> None:
+        self.outbox = outbox
+        self.environ: dict[str, str] = dict(KEY)
+        self.warnings: list[str] = []
+        self.said: list[str] = []
+        self.options: dict[str, Any] = {
+            "deployment_name": None, "deployment_id": None, "deployment_version": None,
+            "deployment_environment": None, "group_id": 0, "start_event": START,
+            "finish_event": FINISH, "failure_event": FAILURE, "context_vars": [],
+            "include_playbooks": [], "exclude_playbooks": [], "failure_details": "task",
+            "check_mode_events": False, "flush_timeout": 15.0, "linger": 10.0,
+            "outbox": str(outbox.root), "outbox_ttl": 168.0, "access_key_id": None,
+            "region": "cn-hangzhou", "network": "public", "endpoint": url, "source_ip": None,
+            "timeout": 3.0, "retries": 3, "validate_certs": True, "ca_path": None,
+        }  # fmt: skip
+        self.posts: list[Post] = []
+
+    def reporter(self, **options: Any) -> Reporter:
+        return Reporter(
+            {**self.options, **options}, self.environ, self.warnings.append, self.said.append
+        )
+
+    def start(
+        self, reporter: Reporter, playbook: str = "site.yml", number: int = 1, check: bool = False,
+        **extra: Any,
+    ) -> None:  # fmt: skip
+        reporter.start(playbook, number, check, extra, lambda value: value)
+
+    def finish(self, reporter: Reporter, variables: Any = None, **counts: int) -> None:
+        reading = {"web1": {**dict.fromkeys(COUNTERS, 0), **(counts or {"ok": 1})}}
+        reporter.finish(reading, variables or {}, lambda value: value)
+
+    def run(self, reporter: Reporter | None = None, **counts: int) -> None:
+        reporter = reporter or self.reporter()
+        self.start(reporter)
+        self.finish(reporter, **counts)
+
+
+@pytest.fixture
+def scene(outbox: Outbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """A place to report from, whose couriers have ended when the test is over."""
+    monkeypatch.setattr(atexit, "register", lambda _function: None)
+    here = Scene(outbox, receiver.url)
+    started: list[subprocess.Popen[bytes]] = []
+    real = Post.start_courier
+
+    def start_courier(post: Post) -> None:
+        here.posts.append(post)
+        real(post)
+        assert post._courier is not None
+        started.append(post._courier)
+
+    monkeypatch.setattr(Post, "start_courier", start_courier)
+    yield here
+    for courier in started:
+        try:
+            os.kill(courier.pid, signal.SIGKILL)
+            os.waitpid(courier.pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+        courier.returncode = 0
+
+
+def _contents(receiver: Receiver, name: str) -> list[dict[str, Any]]:
+    return [json.loads(event["content"]) for event in receiver.events if event["name"] == name]
