@@ -239,13 +239,13 @@ class Courier:
 
     def _listen(self) -> None:
         """Let signals end a wait: the callback has written something, or it is time to go."""
-        # What the run ignores or blocks is inherited.
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # what the run ignores is inherited
         os.set_blocking(self._woken, False)
         signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
         signal.signal(WAKE_SIGNAL, lambda _number, _frame: None)
         signal.signal(signal.SIGTERM, self._on_term)
+        # What the run blocks is inherited, too, and SIGTERM was blocked until here on purpose.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     def _on_term(self, _number: int, _frame: FrameType | None) -> None:
         self._terminated = True

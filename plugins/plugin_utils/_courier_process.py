@@ -22,6 +22,7 @@ def main() -> None:
     here = Path(__file__).resolve()
     # Python put the script's folder first; its files are modules of the package only.
     sys.path[:] = [entry for entry in sys.path if entry and Path(entry).resolve() != here.parent]
+    # "ansible-galaxy collection verify" takes a __pycache__ for a change to the collection.
     sys.dont_write_bytecode = True
     package = types.ModuleType(PACKAGE)
     package.__path__ = [str(here.parents[1])]

@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -123,17 +124,19 @@ class Post:
             "linger": self._terms.linger,
         }
         script = Path(__file__).with_name("_courier_process.py")
-        self._courier = subprocess.Popen(
-            [sys.executable, str(script)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            close_fds=True,
-            pass_fds=(lock,),
-            start_new_session=True,
-            cwd="/",
-            env={name: os.environ[name] for name in _ALLOWED if name in os.environ},
-        )
+        # It can react to SIGTERM once it has started; until then the signal waits.
+        with _held_back(signal.SIGTERM):
+            self._courier = subprocess.Popen(
+                [sys.executable, str(script)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                close_fds=True,
+                pass_fds=(lock,),
+                start_new_session=True,
+                cwd="/",
+                env={name: os.environ[name] for name in _ALLOWED if name in os.environ},
+            )
         stdin = self._courier.stdin
         if stdin is not None:
             with contextlib.suppress(OSError):  # it has died already: the outbox keeps everything
@@ -215,6 +218,16 @@ def run_record(deployment: Any, naming: Naming, destination: str) -> RunRecord:
         pid=os.getpid(),
         mark=process_mark(os.getpid()),
     )
+
+
+@contextlib.contextmanager
+def _held_back(number: signal.Signals) -> Iterator[None]:
+    """Block a signal in this thread. A process started meanwhile has it blocked, too."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _lock(folder: Folder) -> int:

@@ -178,16 +178,29 @@ def test_a_courier_that_is_told_to_leave_tries_once_more_and_leaves(project: Pro
         CLOUDMONITOR_FLUSH_TIMEOUT="0",
     )
     assert len(ended.warnings) == 1, ended.output
-    asked = len(project.receiver.requests)
+    until(lambda: project.receiver.requests, "a request under way")
     (courier,) = project.couriers()
     project.receiver.set_faults([])
 
     os.kill(courier, signal.SIGTERM)
 
     project.settled(10)
-    assert len(project.receiver.requests) == asked + 1
+    assert len(project.receiver.requests) == 2
     assert [event["event"] for event in project.events()] == [START, FINISH]
     assert project.waiting() == []
+
+
+def test_a_courier_that_is_told_to_leave_while_it_starts_tries_once_all_the_same(
+    project: Project,
+) -> None:
+    run = project.start([play(project.wait_task())])
+    until(project.couriers, "a courier")
+
+    os.kill(project.couriers()[0], signal.SIGTERM)
+
+    until(lambda: project.events(event=START), "the start event")
+    project.release()
+    assert run.ended().rc == 0
 
 
 def test_who_reads_the_output_to_its_end_does_not_wait_for_the_courier(project: Project) -> None:
