@@ -6,7 +6,7 @@
 # tests/tools/run.sh, outside of this folder.
 
 ARGS ?=
-TARGETS := demo test format lint types unit integration sanity docs-lint build bench clean
+TARGETS := demo test format lint types unit integration sanity docs-lint build galaxy bench clean
 
 .PHONY: help $(TARGETS)
 .NOTPARALLEL:
@@ -14,7 +14,7 @@ TARGETS := demo test format lint types unit integration sanity docs-lint build b
 
 help:
 	@echo 'make demo         set up, install the collection and watch it report a deployment'
-	@echo 'make test         set up and check everything: all the targets below but the last two'
+	@echo 'make test         set up and check everything: the targets below, down to build'
 	@echo
 	@echo 'make format       rewrite the Python files in the one format (make test only checks)'
 	@echo 'make lint         format check, ruff, yamllint, ansible-lint, rules of the project'
@@ -25,6 +25,7 @@ help:
 	@echo 'make docs-lint    documentation of every plugin and role, changelog fragments'
 	@echo 'make build        build, install from the file and from a git URL, look at what is in it'
 	@echo
+	@echo 'make galaxy       import the built collection as Galaxy does; a warning is a failure'
 	@echo 'make bench        what an event and the callback cost, beside their like (15 minutes)'
 	@echo 'make clean        remove what the other targets keep in the cache folder'
 

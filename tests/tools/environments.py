@@ -109,6 +109,13 @@ def demo(cache: Path) -> Environment:
     return environment
 
 
+def galaxy(cache: Path) -> Environment:
+    """Return the environment with Galaxy's importer, whose needs differ from the other tools'."""
+    environment = Environment("galaxy", cache / "venv" / "galaxy")
+    environment.ensure(sys.executable, "galaxy-lock.txt")
+    return environment
+
+
 def peers(cache: Path) -> Environment | None:
     """Return the environment with other collections' callbacks, or None when Python is too old."""
     if sys.version_info < (3, 12):

@@ -47,6 +47,7 @@ TARGETS: dict[str, list[Step]] = {
     "docs-lint": DOCS,
     "build": BUILD,
     "test": FORMAT + LINT + TYPES + UNIT + INTEGRATION + SANITY + DOCS + BUILD,
+    "galaxy": [("galaxy", Steps.galaxy)],
     "demo": [("demo", Steps.demo)],
     "bench": [("bench", Steps.bench), ("bench of callbacks", Steps.bench_callbacks)],
 }

@@ -222,6 +222,13 @@ class Steps:
             check = self.workspace.tree / TOOLS / "check_docs.py"
             self._call(self.newest, "python", check, root / COLLECTION, more=paths)
 
+    def galaxy(self) -> None:
+        """Build the collection and import it as Galaxy does; a warning is a failure."""
+        environment = environments.galaxy(self.workspace.cache)
+        archive = self._build(environment)
+        script = TOOLS / "check_galaxy.py"
+        self._call(environment, "python", script, archive, self.workspace.fresh("galaxy"))
+
     def demo(self) -> None:
         """Build and install the collection and play the demo, as a user would."""
         environment = environments.demo(self.workspace.cache)
