@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Callable, Dict, Mapping, Optional, Union
 
 # From here on a difference of clocks is worth telling; the service's tolerance is not documented.
-_SKEW_SECONDS = 120
+SKEW_SECONDS = 120
 # A Retry-After of more digits than this means the same: not today.
 _LONGEST_WAIT = 1e9
 
@@ -176,8 +176,8 @@ def _forbidden(said: Answer, words: str, response: Response, sent_at: float) -> 
             "allows cms:PutCustomEvent",
             said,
         )
-    skew = _clock_skew(response, sent_at)
-    if skew is not None and abs(skew) >= _SKEW_SECONDS:
+    skew = clock_skew(response, sent_at)
+    if skew is not None and abs(skew) >= SKEW_SECONDS:
         return Refused(
             "clock",
             "the signature was refused (%s), and this machine's clock is %d minutes %s the "
@@ -253,7 +253,7 @@ def _retry_after(response: Response) -> Optional[float]:
     return max(0.0, wanted - now)
 
 
-def _clock_skew(response: Response, sent_at: float) -> Optional[float]:
+def clock_skew(response: Response, sent_at: float) -> Optional[float]:
     """Return how many seconds our clock is ahead of the answer's Date header."""
     theirs = _http_epoch(response.headers.get("date", ""))
     return None if theirs is None else sent_at - theirs
