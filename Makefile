@@ -17,7 +17,7 @@ help:
 	@echo 'make test         set up and check everything: the targets below, down to build'
 	@echo
 	@echo 'make format       rewrite the Python files in the one format (make test only checks)'
-	@echo 'make lint         format check, ruff, yamllint, ansible-lint, rules of the project'
+	@echo 'make lint         format check, ruff, yamllint, ansible-lint, reuse, rules of the project'
 	@echo 'make types        mypy --strict'
 	@echo "make unit         unit tests, newest and oldest ansible-core; one of them: ARGS='-k signature'"
 	@echo "make integration  real playbooks against the bundled receiver; one of them: ARGS='-k role'"

@@ -100,6 +100,7 @@ class Steps:
             ("ruff", "check", "--output-format", "concise", "."),
             ("python", TOOLS / "check_rules.py", "."),
             ("yamllint", "--strict", "."),
+            ("reuse", "--root", ".", "lint"),
             ("ansible-lint", "--offline", "--strict", "--profile", "production"),
         )
 
