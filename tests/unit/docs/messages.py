@@ -67,9 +67,9 @@ def _strings(node: ast.AST) -> Iterator[str]:
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
-    if isinstance(node, ast.Assign):
-        if _DOCUMENTATION & {getattr(target, "id", "") for target in node.targets}:
-            return
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    if _DOCUMENTATION & {getattr(target, "id", "") for target in targets}:
+        return
     skipped: ast.AST | None = None
     if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and node.body:
         first = node.body[0]
