@@ -6,7 +6,7 @@
 # tests/tools/run.sh, outside of this folder.
 
 ARGS ?=
-TARGETS := demo test format lint types unit integration sanity docs-lint build galaxy bench clean
+TARGETS := demo test format lint types unit integration sanity docs-lint docs build galaxy bench clean
 
 .PHONY: help $(TARGETS)
 .NOTPARALLEL:
@@ -23,6 +23,7 @@ help:
 	@echo "make integration  real playbooks against the bundled receiver; one of them: ARGS='-k role'"
 	@echo "make sanity       ansible-test sanity; one of them: ARGS='--test validate-modules'"
 	@echo 'make docs-lint    documentation of every plugin and role, changelog fragments'
+	@echo 'make docs         build the documentation site, whose place it prints'
 	@echo 'make build        build, install from the file and from a git URL, look at what is in it'
 	@echo
 	@echo 'make galaxy       import the built collection as Galaxy does; a warning is a failure'

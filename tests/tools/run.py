@@ -35,6 +35,7 @@ INTEGRATION: list[Step] = [
 ]
 SANITY: list[Step] = [("sanity", Steps.sanity), ("sanity, Python 3.8", Steps.sanity_oldest)]
 DOCS: list[Step] = [("docs-lint", Steps.docs_lint)]
+SITE: list[Step] = [("docs", Steps.docs_site)]
 BUILD: list[Step] = [("build", Steps.build)]
 
 TARGETS: dict[str, list[Step]] = {
@@ -45,8 +46,9 @@ TARGETS: dict[str, list[Step]] = {
     "integration": INTEGRATION,
     "sanity": SANITY,
     "docs-lint": DOCS,
+    "docs": SITE,
     "build": BUILD,
-    "test": FORMAT + LINT + TYPES + UNIT + INTEGRATION + SANITY + DOCS + BUILD,
+    "test": FORMAT + LINT + TYPES + UNIT + INTEGRATION + SANITY + DOCS + SITE + BUILD,
     "galaxy": [("galaxy", Steps.galaxy)],
     "demo": [("demo", Steps.demo)],
     "bench": [("bench", Steps.bench), ("bench of callbacks", Steps.bench_callbacks)],

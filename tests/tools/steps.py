@@ -196,6 +196,20 @@ class Steps:
             ("antsibull-changelog", "lint"),
         )
 
+    def docs_site(self) -> None:
+        """Build the documentation site; a warning, or a link inside it that fails, is an error."""
+        site = self.workspace.fresh("docs")
+        pages, settings = site / "rst", TOOLS / "docs_site"
+        pages.mkdir(mode=0o700)  # antsibull-docs writes into none that others may write to
+        write: list[str | Path] = ["antsibull-docs", "--config-file"]
+        write += [settings / "antsibull-docs.cfg", "collection"]
+        write += ["--cleanup", "everything", "--fail-on-error", "--use-current"]
+        write += ["--squash-hierarchy", "--dest-dir", pages, "aliops.cloudmonitor"]
+        self._call(self.newest, *write)
+        strict = ("-W", "--keep-going", "-q")
+        self._call(self.newest, "sphinx-build", "-M", "html", pages, site, "-c", settings, *strict)
+        print(f"the site: {site}/html/index.html")
+
     def _build(self, environment: Environment) -> Path:
         output = self.workspace.fresh("build")
         self._call(environment, "ansible-galaxy", "collection", "build", "--output-path", output)
