@@ -6,7 +6,7 @@
 # tests/tools/run.sh, outside of this folder.
 
 ARGS ?=
-TARGETS := demo test format lint types unit integration sanity docs-lint docs build galaxy bench clean
+TARGETS := demo test format lint types unit integration sanity docs-lint docs build galaxy matrix coverage mutation bench clean
 
 .PHONY: help $(TARGETS)
 .NOTPARALLEL:
@@ -27,6 +27,9 @@ help:
 	@echo 'make build        build, install from the file and from a git URL, look at what is in it'
 	@echo
 	@echo 'make galaxy       import the built collection as Galaxy does; a warning is a failure'
+	@echo "make matrix       every supported ansible-core and Python; some of it: ARGS='2.19 unit'"
+	@echo 'make coverage     what of plugins/ unit and integration tests reach, branch by branch'
+	@echo "make mutation     break the code and count what its tests notice; one module: ARGS='_answer'"
 	@echo 'make bench        what an event and the callback cost, beside their like (15 minutes)'
 	@echo 'make clean        remove what the other targets keep in the cache folder'
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +62,13 @@ def link_pythons(folder: Path) -> list[str]:
     return missing
 
 
+def _with_included(name: str) -> list[bytes]:
+    """Return the text of a requirements file and of those that it takes in with -r."""
+    text = (REQUIREMENTS / name).read_bytes()
+    included = re.findall(r"^-r (\S+)", text.decode(), re.MULTILINE)
+    return [text, *(more for other in included for more in _with_included(other))]
+
+
 @dataclass(frozen=True)
 class Environment:
     """A virtual environment with the packages of one file in tests/requirements."""
@@ -72,12 +81,18 @@ class Environment:
         """The folder of its executables."""
         return self.folder / "bin"
 
+    @property
+    def python(self) -> str:
+        """The minor version of its Python, such as 3.12; "" before it is created."""
+        found = list(self.folder.glob("lib/python3.*"))
+        return found[0].name.removeprefix("python") if found else ""
+
     def ensure(self, python: Path | str, lock: str) -> None:
         """Create it with this Python, or keep it when neither Python nor requirements changed.
 
         Raises subprocess.CalledProcessError when venv or pip fail; they have printed why.
         """
-        wanted = self._fingerprint(python)
+        wanted = self._fingerprint(python, lock)
         stamp = self.folder / "requirements.sha256"
         if stamp.exists() and stamp.read_text() == wanted:
             return
@@ -90,8 +105,8 @@ class Environment:
         subprocess.run([*pip, "-c", REQUIREMENTS / lock], check=True, stdin=subprocess.DEVNULL)
         stamp.write_text(wanted)
 
-    def _fingerprint(self, python: Path | str) -> str:
-        texts = [path.read_bytes() for path in sorted(REQUIREMENTS.glob("*.txt"))]
+    def _fingerprint(self, python: Path | str, lock: str) -> str:
+        texts = [*_with_included(f"{self.name}.txt"), (REQUIREMENTS / lock).read_bytes()]
         return hashlib.sha256(b"\0".join([os.fsencode(python), *texts])).hexdigest()
 
 
@@ -116,6 +131,13 @@ def galaxy(cache: Path) -> Environment:
     return environment
 
 
+def mutation(cache: Path) -> Environment:
+    """Return the environment of the mutation tests."""
+    environment = Environment("mutation", cache / "venv" / "mutation")
+    environment.ensure(sys.executable, "mutation-lock.txt")
+    return environment
+
+
 def peers(cache: Path) -> Environment | None:
     """Return the environment with other collections' callbacks, or None when Python is too old."""
     if sys.version_info < (3, 12):
@@ -133,6 +155,29 @@ def oldest(cache: Path) -> Environment | None:
     environment = Environment("oldest", cache / "venv" / "oldest")
     environment.ensure(python, "oldest-lock.txt")
     return environment
+
+
+def core(cache: Path, version: str, pythons: Sequence[str], lock: str) -> Environment | None:
+    """Return the environment of a version of ansible-core, or None without a Python for it.
+
+    The first of ``pythons`` (minor versions) that is there is taken.
+    """
+    python = next(filter(None, map(find_python, pythons)), None)
+    if python is None:
+        return None
+    environment = Environment(f"core-{version}", cache / "venv" / f"core-{version}")
+    environment.ensure(python, lock)
+    return environment
+
+
+def target(cache: Path, version: str) -> Path | None:
+    """Return a Python of this minor version that has requests, or None when there is none."""
+    python = find_python(version)
+    if python is None:
+        return None
+    environment = Environment("target", cache / "venv" / f"target-{version}")
+    environment.ensure(python, "target-lock.txt")
+    return environment.bin / "python"
 
 
 def variables(environment: Environment, cache: Path, root: Path) -> dict[str, str]:

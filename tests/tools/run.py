@@ -13,10 +13,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+import matrix
 from commands import StepFailed, StepSkipped
+from reports import Outcome, summary
 from steps import Steps
 from workspace import Workspace
 
@@ -50,22 +51,15 @@ TARGETS: dict[str, list[Step]] = {
     "build": BUILD,
     "test": FORMAT + LINT + TYPES + UNIT + INTEGRATION + SANITY + DOCS + SITE + BUILD,
     "galaxy": [("galaxy", Steps.galaxy)],
+    "mutation": [("mutation", Steps.mutation)],
     "demo": [("demo", Steps.demo)],
+    "matrix": [],  # matrix.plan() makes its steps of the arguments
     "bench": [("bench", Steps.bench), ("bench of callbacks", Steps.bench_callbacks)],
 }
 # With arguments these run one step only: the arguments choose tests, and that is for a quick look.
 CHOOSING = {"unit", "integration", "sanity"}
-ALONE = {"format", "demo", "bench"}  # their own output is what people want to see, no summary
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a step ended: passed, failed or skipped, after how long, and why."""
-
-    name: str
-    verdict: str
-    seconds: float
-    reason: str = ""
+# Their own output is what people want to see, no summary.
+ALONE = {"format", "demo", "bench", "mutation"}
 
 
 def set_up(steps: Steps) -> None:
@@ -81,29 +75,15 @@ def attempt(name: str, step: Callable[[Steps], None], steps: Steps) -> Outcome:
     """Run one step and return how it ended; failing is an outcome, not an exception."""
     print(f"\n=== {name}", flush=True)
     began = time.monotonic()
+    steps.said = ""
     try:
         step(steps)
     except StepSkipped as skipped:
         return Outcome(name, "skipped", time.monotonic() - began, str(skipped))
     except (StepFailed, subprocess.CalledProcessError) as failure:
-        return Outcome(name, "failed", time.monotonic() - began, str(failure))
-    return Outcome(name, "passed", time.monotonic() - began)
-
-
-def summary(outcomes: list[Outcome], notes: list[str]) -> str:
-    """Return the table of the steps; its last line has the numbers."""
-    lines = ["", "step                   seconds"]
-    for outcome in outcomes:
-        reason = f": {outcome.reason}" if outcome.reason else ""
-        lines.append(f"{outcome.name:<22} {outcome.seconds:>7.1f}  {outcome.verdict}{reason}")
-    lines.append(f"{'total':<22} {sum(outcome.seconds for outcome in outcomes):>7.1f}")
-    lines += [f"note: {note}" for note in dict.fromkeys(notes)]
-    counts = {
-        verdict: sum(outcome.verdict == verdict for outcome in outcomes)
-        for verdict in ("passed", "failed", "skipped")
-    }
-    numbers = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-    return "\n".join([*lines, "", numbers])
+        why = "; ".join(filter(None, [str(failure), steps.said]))
+        return Outcome(name, "failed", time.monotonic() - began, why)
+    return Outcome(name, "passed", time.monotonic() - began, steps.said)
 
 
 def run(target: str, arguments: list[str]) -> int:
@@ -119,6 +99,9 @@ def run(target: str, arguments: list[str]) -> int:
             print("git cannot list the files of the checkout, see above", file=sys.stderr)
             return 1
         steps = Steps(workspace, arguments)
+        heading = "step"
+        if target == "matrix":
+            chosen, heading = matrix.plan(steps), matrix.HEADING
         if target == "test":
             steps.arguments = []
             chosen = [("set-up", set_up), *chosen]
@@ -129,7 +112,7 @@ def run(target: str, arguments: list[str]) -> int:
             if outcome.verdict != "passed":
                 print(f"{outcome.name}: {outcome.reason}", file=sys.stderr)
     else:
-        print(summary(outcomes, steps.notes), flush=True)
+        print(summary(outcomes, steps.notes, heading), flush=True)
     return 1 if failed else 0
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tarfile
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import environments
+import reports
 from commands import StepFailed, StepSkipped, call
 from environments import Environment
 from workspace import COLLECTION, Workspace
@@ -22,16 +24,21 @@ from workspace import COLLECTION, Workspace
 TOOLS = Path("tests", "tools")
 # Most of their time goes by in ansible-playbook, which uses one processor.
 IN_PARALLEL = ("-n", "2", "--dist", "worksteal")
+ON_TARGETS = "tests/integration/test_target_pythons.py"
 PYTHON_FOLDERS = ("plugins", "playbooks/files", "tests")
 
 
 @dataclass
 class Steps:
-    """The steps, on one copy of the collection; what they cannot look at is added to notes."""
+    """The steps, on one copy of the collection.
+
+    What they cannot look at is added to notes; said is what the last one tells of itself.
+    """
 
     workspace: Workspace
     arguments: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    said: str = ""
 
     @cached_property
     def newest(self) -> Environment:
@@ -125,17 +132,23 @@ class Steps:
         folder: str,
         prefix: Sequence[str] = (),
         options: Sequence[str] = (),
+        more: Mapping[str, str] | None = None,
     ) -> None:
         """Run the tests in a folder, if there are any, with the collection importable."""
-        if not list((self.workspace.tree / folder).rglob("test_*.py")):
+        place = self.workspace.tree / folder
+        if not place.is_file() and not list(place.rglob("test_*.py")):
             raise StepSkipped(f"no test in {folder}")
         command = ["python", *prefix, "-m", "pytest", "-p", "no:cacheprovider", folder]
         # The tests import the collection as Ansible does: as ansible_collections.aliops...
-        paths = {"PYTHONPATH": str(self.workspace.root)}
+        env = {"PYTHONPATH": str(self.workspace.root), **(more or {})}
         # A short path, because the tests make sockets below it, whose names are limited.
         with tempfile.TemporaryDirectory(prefix="cm-", ignore_cleanup_errors=True) as base:
-            command += [f"--basetemp={base}/t", *options, *self.arguments]
-            self._call(environment, *command, seconds=1200, more=paths)
+            report = Path(base, "report.xml")
+            command += [f"--basetemp={base}/t", f"--junit-xml={report}", *options, *self.arguments]
+            try:
+                self._call(environment, *command, seconds=1200, more=env)
+            finally:
+                self.said = reports.counts(report)
 
     def unit_newest(self) -> None:
         """Run the unit tests; all of them with coverage."""
@@ -147,15 +160,28 @@ class Steps:
 
     def unit_oldest(self) -> None:
         """Run the unit tests with the oldest ansible-core and requests."""
-        self._pytest(self.oldest, "tests/unit")
+        self.unit(self.oldest)
+
+    def unit(self, environment: Environment) -> None:
+        """Run the unit tests with the ansible-core of an environment."""
+        self._pytest(environment, "tests/unit")
 
     def integration_newest(self) -> None:
         """Run real playbooks with the newest ansible-core."""
-        self._pytest(self.newest, "tests/integration", options=IN_PARALLEL)
+        self.integration(self.newest)
 
     def integration_oldest(self) -> None:
         """Run real playbooks with the oldest ansible-core."""
-        self._pytest(self.oldest, "tests/integration", options=IN_PARALLEL)
+        self.integration(self.oldest)
+
+    def integration(self, environment: Environment) -> None:
+        """Run real playbooks with the ansible-core of an environment."""
+        self._pytest(environment, "tests/integration", options=IN_PARALLEL)
+
+    def on_targets(self, environment: Environment, pythons: Sequence[Path]) -> None:
+        """Run modules on hosts that have these Pythons."""
+        more = {"TARGET_PYTHONS": os.pathsep.join(map(str, pythons))}
+        self._pytest(environment, ON_TARGETS, more=more)
 
     def _prepare_ansible_test(self, environment: Environment) -> None:
         """Give ansible-test a pip; StepSkipped where it cannot work at all."""
@@ -172,12 +198,16 @@ class Steps:
 
     def sanity(self) -> None:
         """Run ansible-test's sanity tests with the newest ansible-core."""
+        self.sanity_of(self.newest)
+
+    def sanity_of(self, environment: Environment) -> None:
+        """Run the sanity tests of the ansible-test of an environment."""
         ignored = list((self.workspace.tree / "tests/sanity").glob("ignore-*.txt"))
         if any(path.read_text().strip() for path in ignored):
             raise StepFailed("an ignore file has entries: mend the cause instead")
-        self._prepare_ansible_test(self.newest)
+        self._prepare_ansible_test(environment)
         command = ("ansible-test", "sanity", "--local", "--color", "no", *self.arguments)
-        self._call(self.newest, *command, seconds=1200)
+        self._call(environment, *command, seconds=1200)
 
     def sanity_oldest(self) -> None:
         """See that Python 3.8, which only the oldest ansible-core knows, imports what it runs."""
@@ -243,6 +273,15 @@ class Steps:
         archive = self._build(environment)
         script = TOOLS / "check_galaxy.py"
         self._call(environment, "python", script, archive, self.workspace.fresh("galaxy"))
+
+    def mutation(self) -> None:
+        """Break pure code in many small ways and count what its tests notice."""
+        environment = environments.mutation(self.workspace.cache)
+        folder = self.workspace.cache / "mutation"
+        folder.mkdir(exist_ok=True)
+        paths = {"PYTHONPATH": str(self.workspace.root)}
+        command = ("python", TOOLS / "mutation.py", folder, *self.arguments)
+        self._call(environment, *command, seconds=7200, more=paths)
 
     def demo(self) -> None:
         """Build and install the collection and play the demo, as a user would."""
