@@ -48,6 +48,15 @@ def claim(playbook: Any) -> bool:
     return True
 
 
+def check_seconds(options: Mapping[str, Any]) -> None:
+    """See that the callback's times can be used. Raises ConfigurationError for the first wrong."""
+    for name in ("flush_timeout", "linger", "outbox_ttl"):
+        if not 0 <= options[name] <= _LONGEST:  # so that "nan" and "inf" are none
+            raise ConfigurationError(
+                "%s: must be a number from 0 to %d and is %s." % (name, _LONGEST, options[name])
+            )
+
+
 class Reporter:
     """Reports the playbooks of one ansible-playbook process, one after the other."""
 
@@ -166,12 +175,7 @@ class Reporter:
     def _terms(self) -> Terms:
         """Return how to deliver. Raises ConfigurationError, CredentialsError."""
         connection = connection_of(self._options)
-        for name in ("flush_timeout", "linger", "outbox_ttl"):
-            if not 0 <= self._options[name] <= _LONGEST:  # so that "nan" and "inf" are none
-                raise ConfigurationError(
-                    "%s: must be a number from 0 to %d and is %s."
-                    % (name, _LONGEST, self._options[name])
-                )
+        check_seconds(self._options)
         if connection.ca_path and not os.path.exists(connection.ca_path):
             raise ConfigurationError(
                 "ca_path: there is no file or directory %s." % connection.ca_path
