@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 # Its notes would otherwise lie in the checkout.
@@ -26,5 +26,12 @@ settings.register_profile(
 # Many and new ones, to look for trouble: pytest --hypothesis-profile=search
 settings.register_profile(
     "search", settings.get_profile("default"), derandomize=False, max_examples=2000
+)
+# Few, and the first that fails is enough: "make mutation" runs the tests a thousand times.
+settings.register_profile(
+    "mutation",
+    settings.get_profile("default"),
+    max_examples=30,
+    phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile("default")
