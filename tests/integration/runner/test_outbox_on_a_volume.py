@@ -1,0 +1,103 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An outbox on a volume: what one job could not deliver, a later one does, on any node."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import signal
+import time
+from contextlib import suppress
+
+from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
+    FAILURE,
+    FINISH,
+    START,
+    Project,
+    play,
+    say,
+)
+from ansible_collections.aliops.cloudmonitor.tests.integration.runner.harness import (
+    FILES,
+    JOB,
+    Job,
+)
+
+
+def leave_to_another_node(project: Project) -> None:
+    """Make the outbox look as when a node has left it, and two minutes have gone by since."""
+    before = time.time() - 180
+    for folder in (project.outbox / "runs").iterdir():
+        (folder / "heartbeat").write_text("another-node", encoding="utf-8")
+        os.utime(folder / "heartbeat", (before, before))
+
+
+def test_a_job_that_went_with_its_node_is_reported_by_a_job_on_another(job: Job) -> None:
+    project = job.project
+    job.play([play(project.wait_task())])
+    running = job.stream(CLOUDMONITOR_DEPLOYMENT_ID="A")
+    project.under_way()
+    project.noted("A")
+    for pid in project.processes():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    running.ended()
+    project.settled()
+    assert project.waiting() == ["A"]
+    leave_to_another_node(project)
+
+    job.play([play(say())])
+    ended = job.run(CLOUDMONITOR_DEPLOYMENT_ID="B").ended()
+
+    assert ended.rc == 0, ended.output
+    project.settled()
+    lost = project.events(id="A")
+    assert [event["event"] for event in lost] == [START, FINISH, FAILURE]
+    assert (lost[1]["status"], lost[1]["reason"]) == ("aborted", "lost")
+    assert lost[1]["ci"]["job"] == JOB
+    assert [event["status"] for event in project.events(id="B")] == ["running", "succeeded"]
+    assert project.waiting() == project.dead() == []
+
+
+def test_the_example_configuration_keeps_events_in_its_volume_for_the_next_job(job: Job) -> None:
+    project = job.project
+    example = (FILES / "ansible.cfg").read_text(encoding="utf-8")
+    text, count = re.subn(r"(?m)^outbox = .*$", "outbox = %s" % project.outbox, example)
+    assert count == 1
+    job.write("project/ansible.cfg", text)
+    settings = configparser.ConfigParser()
+    settings.read_string(text)
+    # AWX puts one of its own before what the project enables (RunJob.build_env).
+    enabled = "indirect_instance_count," + settings["defaults"]["callbacks_enabled"]
+    job.play([play(say())])
+    given: dict[str, str | None] = {
+        "CLOUDMONITOR_OUTBOX": None,
+        "ANSIBLE_CALLBACKS_ENABLED": enabled,
+    }
+    project.receiver.set_faults(["status=503*inf"])
+
+    first = job.run(**given, CLOUDMONITOR_LINGER="0", CLOUDMONITOR_DEPLOYMENT_ID="A").ended()
+
+    assert first.rc == 0, first.output
+    project.settled()
+    assert project.waiting() == ["A"]
+    assert str(project.outbox) in first.output
+    leave_to_another_node(project)
+    project.receiver.set_faults([])
+
+    second = job.run(**given, CLOUDMONITOR_DEPLOYMENT_ID="B").ended()
+
+    assert second.rc == 0, second.output
+    project.settled()
+    events = project.events()
+    assert sorted((event["id"], event["event"]) for event in events) == [
+        ("A", FINISH),
+        ("A", START),
+        ("B", FINISH),
+        ("B", START),
+    ]
+    assert {event["environment"] for event in events} == {"production"}
+    assert project.waiting() == project.dead() == []
