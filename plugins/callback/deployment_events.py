@@ -240,7 +240,7 @@ requirements:
 notes:
   - Secrets are taken from the environment only. The other options also stand in the section C(callback_deployment_events) of
     C(ansible.cfg). Extra variables (C(-e cloudmonitor_region=...)) count from ansible-core 2.21 on.
-  - Ad-hoc commands and C(ansible-console) are not reported.
+  - Ad-hoc commands, C(ansible-console) and the playbooks that come with the collection are not reported.
   - O(retries) has no meaning here. The courier tries for as long as O(linger) says, and later runs go on.
 seealso:
   - module: aliops.cloudmonitor.flush_outbox

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import gc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,11 +30,8 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.sce
     FINISH,
     START,
     Scene,
-    _contents,
-    scene,
+    contents,
 )
-
-__all__ = ["scene"]  # a fixture
 
 
 def test_a_run_is_reported_from_start_to_finish(scene: Scene, receiver: Receiver) -> None:
@@ -43,7 +41,7 @@ def test_a_run_is_reported_from_start_to_finish(scene: Scene, receiver: Receiver
     scene.finish(reporter, ok=3, changed=1)
 
     assert scene.warnings == []
-    [start], [finish] = _contents(receiver, START), _contents(receiver, FINISH)
+    [start], [finish] = contents(receiver, START), contents(receiver, FINISH)
     assert start["id"] == finish["id"] == identifier
     assert (finish["name"], finish["version"], finish["status"]) == ("shop", "1.4", "succeeded")
     assert finish["hosts"]["changed"] == 1
@@ -58,7 +56,7 @@ def test_a_failed_run_has_a_failure_event_and_says_where(scene: Scene, receiver:
     scene.finish(reporter, failures=1)
 
     assert names_of(receiver.events) == [START, FINISH, FAILURE]
-    assert _contents(receiver, FAILURE)[0]["failures"] == [{"host": "web1", "task": "Restart"}]
+    assert contents(receiver, FAILURE)[0]["failures"] == [{"host": "web1", "task": "Restart"}]
 
 
 def test_a_rescued_failure_is_not_told(scene: Scene, receiver: Receiver) -> None:
@@ -67,8 +65,8 @@ def test_a_rescued_failure_is_not_told(scene: Scene, receiver: Receiver) -> None
     reporter.failed(Failure("web1", "Try"))
     scene.finish(reporter, ok=2, rescued=1)
 
-    assert _contents(receiver, FINISH)[0]["status"] == "succeeded"
-    assert "failures" not in _contents(receiver, FINISH)[0]
+    assert contents(receiver, FINISH)[0]["status"] == "succeeded"
+    assert "failures" not in contents(receiver, FINISH)[0]
 
 
 def test_each_playbook_has_its_own_id_and_its_own_counts(scene: Scene, receiver: Receiver) -> None:
@@ -78,7 +76,7 @@ def test_each_playbook_has_its_own_id_and_its_own_counts(scene: Scene, receiver:
         scene.start(reporter, playbook, number + 1)
         scene.finish(reporter, **counts)
 
-    first, second = _contents(receiver, FINISH)
+    first, second = contents(receiver, FINISH)
     assert (first["id"], second["id"]) == ("release-7", "release-7/2")
     assert (first["status"], second["status"]) == ("succeeded", "empty")
     assert (first["parent"], second["parent"]) == ("around", "around")
@@ -121,6 +119,20 @@ def test_patterns_choose_the_playbooks(
     assert scene.warnings == []
 
 
+@pytest.mark.parametrize("name", ["demo", "check"])
+def test_the_collections_own_playbooks_are_not_reported_and_warn_of_nothing(
+    scene: Scene, name: str
+) -> None:
+    playbook = Path(__file__).resolve().parents[4] / "playbooks" / (name + ".yml")
+    assert playbook.is_file()
+    scene.environ.clear()
+
+    scene.start(scene.reporter(), str(playbook))
+
+    assert scene.outbox.folders() == []
+    assert scene.warnings == []
+
+
 def test_a_check_is_silent_unless_asked(scene: Scene, receiver: Receiver) -> None:
     scene.start(scene.reporter(), check=True)
     assert scene.outbox.folders() == []
@@ -128,7 +140,7 @@ def test_a_check_is_silent_unless_asked(scene: Scene, receiver: Receiver) -> Non
     scene.start(reporter, check=True)
     scene.finish(reporter)
 
-    assert _contents(receiver, FINISH)[0]["check_mode"] is True
+    assert contents(receiver, FINISH)[0]["check_mode"] is True
 
 
 @pytest.mark.parametrize(
