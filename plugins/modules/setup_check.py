@@ -1,0 +1,72 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name, which has no code to run on a host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: setup_check
+short_description: The work of the playbook check, private to it
+version_added: 1.0.0
+author: aliops.cloudmonitor contributors (@aliops)
+description:
+  - Looks whether the controller is set up to report to Alibaba Cloud Monitor, for the playbook
+    C(aliops.cloudmonitor.check). It may change at any time, so run the playbook.
+  - It reads what the callback P(aliops.cloudmonitor.deployment_events#callback) reads, that is the
+    environment and C(ansible.cfg), and has no connection options of its own. No secret is in what
+    it returns.
+  - It never fails because of what it finds. Look at RV(healthy).
+options:
+  send:
+    description:
+      - Whether to send a test event, C(deployment-check). Without it an unsigned request asks whether
+        the endpoint is there.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    description: Can run in check mode and say what would be done without doing it.
+    support: full
+    details: Nothing is sent but the unsigned request, and the outbox is not made.
+  diff_mode:
+    description: Shows what is sent.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: The playbook does this
+  aliops.cloudmonitor.setup_check:
+    send: true
+"""
+
+RETURN = r"""
+settings:
+  description: A line for each setting, with its value and where it comes from.
+  returned: always
+  type: list
+  elements: str
+checks:
+  description: A line for each check, with what was found.
+  returned: always
+  type: list
+  elements: str
+to_fix:
+  description: What to do about what is wrong.
+  returned: always
+  type: list
+  elements: str
+to_know:
+  description: What is worth knowing and no failure.
+  returned: always
+  type: list
+  elements: str
+verdict:
+  description: All of it in one sentence.
+  returned: always
+  type: str
+healthy:
+  description: Whether nothing is wrong.
+  returned: always
+  type: bool
+"""
