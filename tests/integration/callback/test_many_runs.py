@@ -85,6 +85,7 @@ def test_runs_and_couriers_killed_at_random_moments_lose_nothing(project: Projec
     repeated = [one for one, number in counted.items() if number > 1]
     # A kill between the service's acceptance and the note of its answer repeats a request. It is
     # milliseconds long, and longer on a busy machine: two such kills are luck, more are a bug.
+    print("%d kills, %d events, repeated: %s" % (chaos.kills, len(counted), repeated))
     assert len(repeated) <= 2 * len(ALL_EVENTS), repeated
     assert project.dead() == []
     # What was killed before it had written a line has nothing to deliver.
