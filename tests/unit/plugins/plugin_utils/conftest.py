@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The local receiver and an outbox, for the tests of what goes between them."""
+"""The local receiver, an outbox, and reporters between them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.cou
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     new_outbox,
 )
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.scenes import (
+    Scene,
+    scene_of,
+)
 
 
 @pytest.fixture
@@ -34,3 +38,10 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def outbox(tmp_path: Path) -> Outbox:
     return new_outbox(tmp_path)
+
+
+@pytest.fixture
+def scene(outbox: Outbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """A place to report from."""
+    with scene_of(outbox, receiver.url, monkeypatch) as here:
+        yield here

@@ -36,8 +36,8 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.out
 KEY_ID = DESTINATION.partition(":")[2]
 SECRET = "canary-secret-Uq72"
 CREDENTIALS = Credentials(KEY_ID, SECRET, None, "environment")
-REPOSITORY = Path(__file__).resolve().parents[4]
-NAMESPACE = REPOSITORY.parents[2]
+# As it was imported and not resolved: the checkout may be a symbolic link below this folder.
+IMPORTED_FROM = Path(__file__).absolute().parents[7]
 
 
 def terms(url: str, **parts: Any) -> Terms:
@@ -109,7 +109,7 @@ class Parent:
         self, outbox: Outbox, url: str, linger: float = 10.0, identifier: str = "d1"
     ) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _PARENT, str(NAMESPACE), str(outbox.root), url, str(linger),
+            [sys.executable, "-c", _PARENT, str(IMPORTED_FROM), str(outbox.root), url, str(linger),
              identifier],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

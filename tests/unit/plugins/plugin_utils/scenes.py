@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -70,11 +71,11 @@ class Scene:
         self.finish(reporter, **counts)
 
 
-@pytest.fixture
-def scene(outbox: Outbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    """A place to report from, whose couriers have ended when the test is over."""
+@contextmanager
+def scene_of(outbox: Outbox, url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """A place to report from, whose couriers have ended when this is over."""
     monkeypatch.setattr(atexit, "register", lambda _function: None)
-    here = Scene(outbox, receiver.url)
+    here = Scene(outbox, url)
     started: list[subprocess.Popen[bytes]] = []
     real = Post.start_courier
 
@@ -95,5 +96,5 @@ def scene(outbox: Outbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -
         courier.returncode = 0
 
 
-def _contents(receiver: Receiver, name: str) -> list[dict[str, Any]]:
+def contents(receiver: Receiver, name: str) -> list[dict[str, Any]]:
     return [json.loads(event["content"]) for event in receiver.events if event["name"] == name]

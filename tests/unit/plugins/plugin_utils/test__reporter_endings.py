@@ -27,11 +27,8 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.sce
     FINISH,
     START,
     Scene,
-    _contents,
-    scene,
+    contents,
 )
-
-__all__ = ["scene"]  # a fixture
 
 
 def test_the_end_of_the_process_reports_that_it_was_stopped(
@@ -42,9 +39,9 @@ def test_the_end_of_the_process_reports_that_it_was_stopped(
     reporter._at_exit()
     reporter._at_exit()
 
-    [finish] = _contents(receiver, FINISH)
+    [finish] = contents(receiver, FINISH)
     assert (finish["status"], finish["reason"]) == ("aborted", "stopped")
-    assert len(_contents(receiver, FAILURE)) == 1
+    assert len(contents(receiver, FAILURE)) == 1
 
 
 def test_the_end_of_a_forked_process_is_not_that_of_the_run(
@@ -58,7 +55,7 @@ def test_the_end_of_a_forked_process_is_not_that_of_the_run(
     receiver.wait_for(1)
     assert names_of(receiver.events) == [START]
     scene.finish(reporter)
-    assert _contents(receiver, FINISH)[0]["status"] == "succeeded"
+    assert contents(receiver, FINISH)[0]["status"] == "succeeded"
 
 
 def test_another_interrupt_at_the_end_is_nobodys_trouble(
@@ -87,8 +84,8 @@ def test_variables_are_copied_at_both_ends_with_one_warning_after_the_finish(
     reporter._warn = scene.warnings.append
     scene.finish(reporter, {"color": "green", "other": "canary"})
 
-    assert _contents(receiver, START)[0]["context"] == {"ticket": "OPS-1"}
-    assert _contents(receiver, FINISH)[0]["context"] == {"ticket": "OPS-1", "color": "green"}
+    assert contents(receiver, START)[0]["context"] == {"ticket": "OPS-1"}
+    assert contents(receiver, FINISH)[0]["context"] == {"ticket": "OPS-1", "color": "green"}
     assert len(scene.warnings) == 1
     assert scene.warnings[0].endswith(": nowhere")
     assert written == [2], "a warning that cannot be shown costs no finish"
