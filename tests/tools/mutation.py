@@ -172,12 +172,14 @@ class Runner:
         """Wait until a run ends or is too late; return those that have ended."""
         now = time.monotonic()
         patience = max(0.0, min(one.deadline for one in self._running) - now)
-        connection.wait([one.process.sentinel for one in self._running], patience)
+        over = connection.wait([one.process.sentinel for one in self._running], patience)
         ended = []
         for one in list(self._running):
-            late = time.monotonic() >= one.deadline
-            if one.process.is_alive() and not late:
+            late = one.process.sentinel not in over and time.monotonic() >= one.deadline
+            if one.process.sentinel not in over and not late:
                 continue
+            if not late:
+                one.process.join()
             _kill(one.process)
             said = one.output.read_text(errors="replace") if one.output.exists() else ""
             killed = late or one.process.exitcode != 0
