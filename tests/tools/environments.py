@@ -157,6 +157,13 @@ def oldest(cache: Path) -> Environment | None:
     return environment
 
 
+def coverage(cache: Path) -> Environment:
+    """Return the environment of the tests that are measured; nothing else runs in it."""
+    environment = Environment("coverage", cache / "venv" / "coverage")
+    environment.ensure(sys.executable, "newest-lock.txt")
+    return environment
+
+
 def core(cache: Path, version: str, pythons: Sequence[str], lock: str) -> Environment | None:
     """Return the environment of a version of ansible-core, or None without a Python for it.
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import matrix
+import measured
 from commands import StepFailed, StepSkipped
 from reports import Outcome, summary
 from steps import Steps
@@ -53,6 +54,12 @@ TARGETS: dict[str, list[Step]] = {
     "galaxy": [("galaxy", Steps.galaxy)],
     "mutation": [("mutation", Steps.mutation)],
     "demo": [("demo", Steps.demo)],
+    "coverage": [
+        ("set-up", measured.begin),
+        ("unit", measured.unit),
+        ("integration", measured.integration),
+        ("coverage", measured.report),
+    ],
     "matrix": [],  # matrix.plan() makes its steps of the arguments
     "bench": [("bench", Steps.bench), ("bench of callbacks", Steps.bench_callbacks)],
 }

@@ -77,6 +77,10 @@ class Steps:
         env.update(more or {})
         call([environment.bin / program, *words], workspace.tree, env, seconds)
 
+    def run_program(self, environment: Environment, *command: str | Path) -> None:
+        """Run a program of the environment in the copy of the collection."""
+        self._call(environment, *command)
+
     def _call_all(self, *commands: tuple[str | Path, ...]) -> None:
         """Run several programs of the newest environment, all of them; StepFailed names the bad."""
         failures = []
@@ -146,7 +150,7 @@ class Steps:
             report = Path(base, "report.xml")
             command += [f"--basetemp={base}/t", f"--junit-xml={report}", *options, *self.arguments]
             try:
-                self._call(environment, *command, seconds=1200, more=env)
+                self._call(environment, *command, seconds=2400, more=env)
             finally:
                 self.said = reports.counts(report)
 
