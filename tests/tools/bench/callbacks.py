@@ -95,7 +95,8 @@ def environment(callback: str, url: str, folder: Path) -> dict[str, str]:
         **KEY,
         "ANSIBLE_HOME": str(folder / "home"),
         "ANSIBLE_STRATEGY_PLUGINS": str(HERE),
-        "ANSIBLE_CALLBACK_PLUGINS": str(HERE),
+        # A folder of its own: Ansible loads every file there, in each run.
+        "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
         "BENCH_INSIDE": str(folder / "inside"),
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         "ANSIBLE_FORKS": "5",
