@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The role around a deployment that succeeds, one that fails, and one that is only checked.
+set -eux -o pipefail
+# shellcheck source-path=SCRIPTDIR
+source ../setup_receiver/receiver.sh
+play test.yml "$@"
+expect deployment-start deployment-finish
+
+if play test.yml -e deploy_well=false "$@"; then
+    exit 1
+fi
+expect deployment-start deployment-finish deployment-failure
+
+play test.yml --check "$@"
+expect
