@@ -20,7 +20,6 @@ from typing import Any
 SETTINGS = {
     "GALAXY_IMPORTER_CHECK_REQUIRED_TAGS": "true",
     "GALAXY_IMPORTER_REQUIRE_V1_OR_GREATER": "true",
-    "GALAXY_IMPORTER_RUN_FLAKE8": "true",
 }
 COMPLAINT = re.compile(r"^\s*(WARNING|ERROR|CRITICAL)\b")
 # What people come for; an importer that has not found it has not really looked.
