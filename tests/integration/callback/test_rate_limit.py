@@ -1,0 +1,142 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many controllers share the requests a second that the service takes from an account."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from cloudmonitor_receiver import Credential, Receiver
+
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._client import BACKOFF_MAX
+from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
+    FINISH,
+    START,
+    Project,
+    Running,
+    play,
+    say,
+    until,
+    using,
+)
+from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
+
+CONTROLLERS = 10
+EARLIER = 8  # deployments that each controller could not report before
+RATE = 20  # requests a second, the documented limit of an account
+SECONDS = 120.0
+
+
+@pytest.fixture
+def account() -> Iterator[Receiver]:
+    """A receiver that takes 20 requests in any second, and counts those that it refuses, too."""
+    with Receiver([Credential(KEY_ID, SECRET)], rate=RATE) as running:
+        yield running
+
+
+@pytest.fixture
+def controllers(tmp_path: Path, account: Receiver) -> Iterator[list[Project]]:
+    """Projects on controllers of their own, as far as outboxes go, and of one account."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(using(tmp_path / ("controller-%d" % number), account))
+            for number in range(CONTROLLERS)
+        ]
+
+
+def name_of(number: int, kind: str) -> str:
+    return "%s-of-%d" % (kind, number)
+
+
+def alone(controller: Project) -> None:
+    """Wait until nothing runs there any more."""
+    until(lambda: not controller.processes(), "an end of everything")
+
+
+def leave_behind(controllers: list[Project]) -> set[str]:
+    """Let each controller run playbooks that it cannot report; return the deployments' ids."""
+    runs = []
+    for number, controller in enumerate(controllers):
+        controller.write("earlier.yml", [play(say(), hosts="h1")])
+        runs.append(
+            controller.start(
+                *["earlier.yml"] * EARLIER,
+                CLOUDMONITOR_DEPLOYMENT_ID=name_of(number, "earlier"),
+                CLOUDMONITOR_LINGER="0",
+                CLOUDMONITOR_FLUSH_TIMEOUT="0",
+            )
+        )
+    for run in runs:
+        assert run.ended().rc == 0
+    for controller in controllers:
+        alone(controller)
+        assert len(controller.waiting()) == EARLIER
+    bases = [name_of(number, "earlier") for number in range(CONTROLLERS)]
+    return {
+        base if number == 1 else "%s/%d" % (base, number)
+        for base in bases
+        for number in range(1, EARLIER + 1)
+    }
+
+
+def start_all(controllers: list[Project]) -> list[Running]:
+    """Start a run on each controller; its courier cannot deliver anything yet."""
+    runs = [
+        controller.start(
+            [play(controller.wait_task(), hosts="h1")],
+            CLOUDMONITOR_DEPLOYMENT_ID=name_of(number, "healthy"),
+            CLOUDMONITOR_FLUSH_TIMEOUT="0",
+            CLOUDMONITOR_LINGER="%g" % SECONDS,
+        )
+        for number, controller in enumerate(controllers)
+    ]
+    for controller in controllers:
+        controller.under_way()
+        until(controller.couriers, "a courier")
+    return runs
+
+
+def send(couriers: list[int], number: signal.Signals) -> None:
+    for courier in couriers:
+        os.kill(courier, number)
+
+
+def test_ten_controllers_of_one_account_deliver_everything_once_within_its_limit(
+    controllers: list[Project], account: Receiver
+) -> None:
+    account.set_faults(["status=503*inf"])
+    ids = leave_behind(controllers)
+    runs = start_all(controllers)
+    couriers = [courier for controller in controllers for courier in controller.couriers()]
+    # Hold them until all their waits between two tries are over: then they go off together.
+    send(couriers, signal.SIGSTOP)
+    since = time.monotonic()
+    until(lambda: time.monotonic() - since > BACKOFF_MAX, "the end of every wait")
+    account.set_faults([])
+    before = len(account.requests)
+
+    send(couriers, signal.SIGCONT)
+    for controller in controllers:
+        controller.release()
+
+    for run in runs:
+        ended = run.ended()
+        assert ended.rc == 0, ended.output
+    ids |= {name_of(number, "healthy") for number in range(CONTROLLERS)}
+    account.wait_for(2 * len(ids), deadline=SECONDS)
+    for controller in controllers:
+        controller.settled()
+        assert controller.waiting() == controller.dead() == []
+    counted = Counter((event["id"], event["event"]) for event in controllers[0].events())
+    assert counted == {(one, event): 1 for one in ids for event in (START, FINISH)}
+    # And together they did ask for more than the account may.
+    asked = account.requests[before:]
+    assert [one for one in asked if "rate limit" in (one["msg"] or "")]
