@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options, attributes and results of a task that reports events."""
+    """Options of a task that reports events, and how far it supports the attributes."""
 
     DOCUMENTATION = r"""
 options:
@@ -35,20 +35,12 @@ options:
     choices: [controller, target]
     default: controller
 attributes:
-  action_group:
-    description: Use C(group/aliops.cloudmonitor.cloudmonitor) in C(module_defaults) to set defaults for the whole group.
-    support: full
-    membership:
-      - aliops.cloudmonitor.cloudmonitor
   check_mode:
-    description: Can run in check mode and say what would be done without doing it.
     support: full
     details: Everything is checked and nothing is sent.
   diff_mode:
-    description: Shows what is sent.
     support: full
   idempotent:
-    description: Doing it again changes nothing.
     support: none
     details: Every run sends the events again; that is what it is for.
 """

@@ -18,6 +18,7 @@ description:
 extends_documentation_fragment:
   - aliops.cloudmonitor.reporting
   - aliops.cloudmonitor.connection
+  - aliops.cloudmonitor.attributes
 options:
   name:
     description: The name of the event. Alert rules match it exactly.

@@ -24,6 +24,7 @@ description:
 extends_documentation_fragment:
   - aliops.cloudmonitor.reporting
   - aliops.cloudmonitor.connection
+  - aliops.cloudmonitor.attributes
 options:
   phase:
     description: Whether the deployment starts or has come to its end.

@@ -17,6 +17,7 @@ description:
   - Events that another run's courier is delivering right now are left to it, and so are events that are meant for other credentials.
 extends_documentation_fragment:
   - aliops.cloudmonitor.connection
+  - aliops.cloudmonitor.attributes
 options:
   outbox:
     description:
@@ -33,20 +34,12 @@ options:
     choices: [keep, retry, drop]
     default: keep
 attributes:
-  action_group:
-    description: Use C(group/aliops.cloudmonitor.cloudmonitor) in C(module_defaults) to set defaults for the whole group.
-    support: full
-    membership:
-      - aliops.cloudmonitor.cloudmonitor
   check_mode:
-    description: Can run in check mode and say what would be done without doing it.
     support: full
     details: Counts what is in the outbox and sends nothing.
   diff_mode:
-    description: Shows what is sent.
     support: none
   idempotent:
-    description: Doing it again changes nothing.
     support: full
     details: An empty outbox stays as it is.
 seealso:

@@ -145,7 +145,8 @@ def test_the_action_group_is_made_of_the_modules_that_document_it() -> None:
 
     assert members == sorted(members)
     assert members == [one for one in modules if "connection" in fragments_of(module(one))]
-    documented = fragment("reporting")["attributes"]["action_group"]["membership"]
+    assert members == [one for one in modules if "attributes" in fragments_of(module(one))]
+    documented = fragment("attributes")["attributes"]["action_group"]["membership"]
     assert documented == [NAME + "cloudmonitor"]
     assert [one for one in modules if "reporting" in fragments_of(module(one))] == REPORTING
 
