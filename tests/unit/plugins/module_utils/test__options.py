@@ -18,9 +18,6 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._connection im
     Connection,
     connection_of,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._errors import (
-    ConfigurationError,
-)
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
     ConnectionOption,
@@ -72,29 +69,6 @@ def test_every_option_arrives_in_the_connection() -> None:
 def test_an_alias_is_as_good_as_the_name(option: ConnectionOption) -> None:
     for alias in option.aliases:
         assert validated(**{alias: "value"})[option.name] == "value"
-
-
-@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 3600.1])
-def test_a_timeout_that_cannot_be_one_is_refused(timeout: float) -> None:
-    with pytest.raises(ConfigurationError, match=r"^timeout: must be a number of seconds above 0"):
-        connection_of(validated(timeout=timeout))
-
-
-@pytest.mark.parametrize("retries", [-1, 101])
-def test_retries_have_a_range(retries: int) -> None:
-    with pytest.raises(ConfigurationError, match=r"^retries: must be a number from 0 to 100"):
-        connection_of(validated(retries=retries))
-
-
-@pytest.mark.parametrize("address", ["10.0.0.8", "::1", "2001:db8::1"])
-def test_a_source_ip_may_be_of_either_kind(address: str) -> None:
-    assert connection_of(validated(source_ip=address)).source_ip == address
-
-
-@pytest.mark.parametrize("address", ["host", "10.0.0", "10.0.0.8:80", "10.0.0.8\nx-cms: 1"])
-def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"^source_ip: .* is not an IP address"):
-        connection_of(validated(source_ip=address))
 
 
 @pytest.mark.parametrize("option", PLAIN, ids=lambda option: option.name)
