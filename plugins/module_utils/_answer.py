@@ -126,10 +126,7 @@ def _said_by_service(said: Answer, response: Response, sent_at: float) -> Verdic
     # The body's code is the finer one; a 5xx or 429 of a proxy on the way still says "later".
     status = response.status
     code = int(said.code) if said.code and said.code.isascii() and said.code.isdigit() else 0
-    if status == 200 or (status < 500 and status != 429 and code >= 400):
-        number = code
-    else:
-        number = status
+    number = code if code >= 400 and status < 500 and status != 429 else status
     words = "HTTP %d, code %s, message %r" % (status, said.code, said.message)
     lower = said.message.lower()
     if number == 429 or "rate limit" in lower or "throttl" in lower:
