@@ -95,10 +95,11 @@ class Subject:
         return Path("plugins", f"{self.name}.py")
 
     @property
-    def tests(self) -> Path:
-        """Its tests, which mirror it."""
-        name = self.path.stem
-        return Path("tests", "unit", self.path.parent, f"test_{name}.py")
+    def tests(self) -> list[str]:
+        """The files with its tests, which mirror it: test_X.py, and test_X_more.py."""
+        folder = Path("tests", "unit", self.path.parent)
+        names = (f"test_{self.path.stem}.py", f"test_{self.path.stem}_*.py")
+        return [str(path) for name in names for path in sorted(folder.glob(name))]
 
     def run_tests(self, code: str, output: Path) -> None:
         """Run the tests on this code, in a forked process of their own; its exit status tells."""
@@ -109,7 +110,7 @@ class Subject:
             os.dup2(stream.fileno(), 2)
         module = ".".join([PACKAGE, *self.path.with_suffix("").parts])
         sys.meta_path.insert(0, _Source(module, self.path.resolve(), code))
-        status = pytest.main([*PYTEST, *LOADED, PROFILE, str(self.tests)])
+        status = pytest.main([*PYTEST, *LOADED, PROFILE, *self.tests])
         sys.stdout.flush()
         os._exit(int(status))
 
@@ -142,7 +143,7 @@ class Runner:
         ((_mutant, killed, output),) = self._ended()
         if killed:
             print(output)
-            sys.exit(f"{self._subject.tests} fails on the code as it is, see above")
+            sys.exit(f"{self._subject.path}: its tests fail on the code as it is, see above")
         # A mutant may loop for ever. The machine may have other things to do.
         self._seconds = 20 + 5 * (time.monotonic() - began)
 

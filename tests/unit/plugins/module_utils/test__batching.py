@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import FrozenInstanceError
 from itertools import pairwise
 from typing import Any
 from unittest import mock
@@ -105,6 +106,30 @@ def cut(events: list[Event]) -> list[Batch]:
         mock.patch.object(_batching, "MAX_BYTES", SMALL_BYTES),
     ):
         return batches(events)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "counts"),
+    [
+        ([132, 132, 132], [3]),
+        ([132, 132, 133], [2, 1]),
+        ([398, 198, 199], [1, 2]),
+        ([398, 198, 200], [1, 1, 1]),
+        ([398, 132, 132, 132], [1, 3]),
+        ([398, 132, 132, 133], [1, 2, 1]),
+    ],
+)
+def test_commas_and_brackets_count_in_every_request(sizes: list[int], counts: list[int]) -> None:
+    done = cut([of_size(size) for size in sizes])
+
+    assert [len(batch.events) for batch in done] == counts
+
+
+def test_a_batch_cannot_be_changed_after_it_was_signed() -> None:
+    (batch,) = batches([event_of("c")])
+
+    with pytest.raises(FrozenInstanceError):
+        setattr(batch, "body", b"")  # noqa: B010
 
 
 @given(events=EVENTS)

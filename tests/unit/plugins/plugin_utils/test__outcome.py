@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,6 +72,18 @@ def test_each_host_is_counted_once_in_each_number() -> None:
         "unreachable": 2,
         "rescued": 1,
     }
+
+
+def test_a_counter_that_is_missing_has_counted_nothing() -> None:
+    result = outcome({"h1": {}}, {"h1": {"ok": 1}})
+
+    assert result.status == "succeeded"
+    assert (result.hosts.changed, result.hosts.rescued) == (0, 0)
+
+
+def test_an_outcome_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(outcome({}, {}), "status", "failed")  # noqa: B010
 
 
 @given(first=_READING, second=_READING)
