@@ -1,0 +1,59 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A reader who does what a guide says, in a project with an outbox in the default place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ansible_collections.aliops.cloudmonitor.tests.docs_examples import Directive, block, shell
+from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
+    Ended,
+    Project,
+)
+from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import ansible_playbook
+
+# The home directory is the project, and no variable names the outbox: the default counts.
+DEFAULT = {"CLOUDMONITOR_OUTBOX": None}
+
+
+class Reader:
+    """Does what stands in the code blocks of one guide."""
+
+    def __init__(self, guide: Path, project: Project) -> None:
+        project.outbox = project.folder / ".ansible" / "aliops.cloudmonitor"
+        self._guide = guide
+        self._project = project
+
+    def write(self, *captions: str, change: Callable[[str], str] = str) -> None:
+        """Write the files that these blocks are called after."""
+        for caption in captions:
+            self._project.write(caption, change(block(self._guide, caption).text))
+
+    def command(self, words: str) -> Directive:
+        """Return the shell block that is just these words, or the one that holds them."""
+        known = shell(self._guide)
+        found = [one for one in known if one.text.strip() == words]
+        found = found or [one for one in known if words in one.text]
+        assert len(found) == 1, "%s: %d blocks with %r" % (self._guide.name, len(found), words)
+        return found[0]
+
+    def type(
+        self, words: str, change: Callable[[str], str] = str, **variables: str | None
+    ) -> Ended:
+        """Run the shell block of these words."""
+        return self.run(change(self.command(words).text), **variables)
+
+    def run(self, script: str, **variables: str | None) -> Ended:
+        """Run a script, with the Ansible under test on PATH."""
+        beside = str(Path(ansible_playbook()).parent)
+        path = os.pathsep.join([beside, os.environ["PATH"]])
+        given = {**DEFAULT, "PATH": path, **variables}
+        return self._project.command("bash", "-e", "-c", script, **given).ended()
+
+    def leave(self, name: str, fault: str = "status=500", **variables: str | None) -> None:
+        """Let a run fail whose three events cannot be delivered."""
+        self._project.leave(name, fault, **{**DEFAULT, **variables})

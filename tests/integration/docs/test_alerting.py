@@ -1,0 +1,121 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the alerting guide says makes the events arrive that a rule can match."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cloudmonitor_receiver import Receiver
+
+from ansible_collections.aliops.cloudmonitor.tests.docs_examples import guide
+from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
+    FAILURE,
+    FINISH,
+    START,
+    Project,
+    play,
+    using,
+)
+from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import DEFAULT, Reader
+
+GUIDE = guide("guide_alerting")
+ON_LOCALHOST = {"hosts": "localhost", "connection": "local"}
+
+
+@pytest.fixture
+def project(tmp_path: Path, receiver: Receiver) -> Iterator[Project]:
+    with using(tmp_path / "project", receiver) as made:
+        yield made
+
+
+@pytest.fixture
+def reader(project: Project) -> Reader:
+    return Reader(GUIDE, project)
+
+
+def arrived(project: Project) -> list[tuple[str, int]]:
+    """Return name and group of every event, in order."""
+    return [(event["name"], event["groupId"]) for event in project.receiver.events]
+
+
+def test_the_first_event_makes_the_failure_event_known(project: Project, reader: Reader) -> None:
+    reader.write("first-event.yml")
+
+    ended = reader.type("first-event.yml", **project.without())
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert arrived(project) == [(FAILURE, 0)]
+
+
+def test_the_trial_of_the_alert_reports_a_failure(project: Project, reader: Reader) -> None:
+    reader.write("fail.yml")
+
+    ended = reader.type("ansible-playbook -i localhost, fail.yml")
+
+    assert (ended.rc, ended.warnings) == (2, []), ended.output
+    assert arrived(project) == [(START, 0), (FINISH, 0), (FAILURE, 0)]
+    assert project.events()[2]["failures"] == [{"host": "localhost", "task": "Fail on purpose"}]
+
+
+def test_a_failure_event_can_have_a_name_and_a_group_of_its_own(
+    project: Project, reader: Reader
+) -> None:
+    reader.write("fail.yml", "ansible.cfg")
+
+    configured = reader.run("ansible-playbook -i localhost, fail.yml")
+    assert configured.rc == 2, configured.output
+    assert arrived(project)[2] == ("deployment-failure-production", 4711)
+    staging = reader.type("CLOUDMONITOR_FAILURE_EVENT")
+
+    assert (staging.rc, staging.warnings) == (2, []), staging.output
+    assert arrived(project)[5] == ("deployment-failure-staging", 4711)
+    assert project.events()[2]["environment"] == "production"
+
+
+def test_a_run_that_hangs_is_ended_by_the_limit_and_reported(
+    project: Project, reader: Reader
+) -> None:
+    project.write("site.yml", [play(project.wait_task(), **ON_LOCALHOST)])
+    # The limit has to leave Ansible the time to start, whatever the machine is doing.
+    for seconds in (5, 15, 45):
+        ended = reader.type(
+            "timeout --kill-after", lambda text: text.replace(" 3600 ", " %d " % seconds)
+        )
+        assert ended.rc == 124, ended.output
+        if (project.folder / "under-way").exists():
+            break
+
+    project.settled()
+    last = project.events()[-3:]
+    assert [event["event"] for event in last] == [START, FINISH, FAILURE]
+    assert (last[1]["status"], last[1]["reason"]) == ("aborted", "killed")
+
+
+def test_deployments_that_take_too_long_are_found_and_reported(
+    project: Project, reader: Reader
+) -> None:
+    reader.write("overdue.yml")
+    run = project.start([play(project.wait_task())], CLOUDMONITOR_DEPLOYMENT_ID="slow", **DEFAULT)
+    project.under_way()
+    project.noted("slow")
+
+    early = reader.type("overdue.yml", **project.without())
+    assert (early.rc, early.warnings) == (0, []), early.output
+    assert arrived(project) == [(START, 0)]
+    journal = project.outbox / "runs" / "slow" / "journal"
+    os.utime(journal, (time.time() - 3 * 3600,) * 2)
+    late = reader.type("overdue.yml", **project.without())
+
+    assert (late.rc, late.warnings) == (0, []), late.output
+    assert [name for name, _group in arrived(project)] == [START, "deployment-overdue"]
+    content = json.loads(project.receiver.events[1]["content"])
+    assert content == {"deployments": ["slow"]}
+    project.release()
+    assert run.ended().rc == 0

@@ -1,0 +1,231 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the operations guide says about the outbox can be done as it stands there."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import re
+import shlex
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cloudmonitor_receiver import Credential, Receiver
+
+from ansible_collections.aliops.cloudmonitor.tests.docs_examples import (
+    block,
+    guide,
+    literals,
+    tables,
+)
+from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
+    FAILURE,
+    FINISH,
+    START,
+    Ended,
+    Project,
+    play,
+    say,
+    using,
+)
+from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
+from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import DEFAULT, Reader
+
+GUIDE = guide("guide_operations")
+ALL_EVENTS = [START, FINISH, FAILURE]
+FLUSH = "localhost -m aliops.cloudmonitor.flush_outbox\n"
+NO_KEY = {"ALIBABA_CLOUD_ACCESS_KEY_ID": None, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": None}
+
+
+@pytest.fixture
+def project(tmp_path: Path, receiver: Receiver) -> Iterator[Project]:
+    with using(tmp_path / "project", receiver) as made:
+        yield made
+
+
+@pytest.fixture
+def reader(project: Project) -> Reader:
+    return Reader(GUIDE, project)
+
+
+def names(project: Project, name: str) -> list[str]:
+    return [event["event"] for event in project.events(id=name)]
+
+
+def numbers(ended: Ended) -> dict[str, int]:
+    """Return the numbers of a flush from the output of the ad-hoc command."""
+    assert "WARN" not in ended.output, ended.output
+    found = json.loads(ended.output.partition("=>")[2])
+    return {name: found[name] for name in ("delivered", "pending", "dead_count")}
+
+
+def fine(ended: Ended) -> str:
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    return ended.output
+
+
+def test_the_outbox_can_be_looked_at_counted_and_emptied(project: Project, reader: Reader) -> None:
+    reader.leave("A")
+    reader.leave("B", "permission")
+
+    looked = fine(reader.type("ls ~/.ansible"))
+    assert "A\n" in looked
+    assert "B.jsonl" in looked
+    assert '"state": "trouble"' in looked
+    assert '1 "destination":"key:%s"' % KEY_ID in fine(reader.type('"destination":'))
+    counted = reader.type(" -C ", **NO_KEY)
+    assert numbers(counted) == {"delivered": 0, "pending": 3, "dead_count": 2}
+    assert "cms:PutCustomEvent" in fine(reader.type('"reason":'))
+    assert project.events() == []
+
+    flushed = reader.type(FLUSH)
+    assert numbers(flushed) == {"delivered": 3, "pending": 0, "dead_count": 2}
+    assert names(project, "A") == ALL_EVENTS
+    again = reader.type("dead=retry")
+    assert numbers(again) == {"delivered": 3, "pending": 0, "dead_count": 0}
+    assert names(project, "B") == ALL_EVENTS
+    reader.leave("C", "permission")
+    dropped = reader.type("dead=drop")
+    assert numbers(dropped) == {"delivered": 0, "pending": 0, "dead_count": 0}
+    assert names(project, "C") == []
+
+
+def test_the_playbook_empties_the_outbox_and_is_not_reported_when_excluded(
+    project: Project, reader: Reader
+) -> None:
+    project.config("exclude_playbooks = flush.yml")
+    reader.leave("A")
+    reader.write("flush.yml")
+
+    ended = reader.run("ansible-playbook flush.yml")
+
+    assert "3 delivered, 0 waiting, 0 dead" in fine(ended)
+    assert {event["id"] for event in project.events()} == {"A"}
+
+
+def key_file(project: Project, reader: Reader) -> None:
+    """Write the file with the AccessKey, as the guide has it, with the key of the test."""
+    reader.write(
+        "cloudmonitor.env",
+        change=lambda text: text.replace("LTAI5tExample", KEY_ID).replace("the-secret", SECRET),
+    )
+    project.config("endpoint = %s" % project.receiver.url)
+
+
+def test_cron_delivers_with_nothing_but_the_file_with_the_accesskey(
+    project: Project, reader: Reader
+) -> None:
+    reader.leave("A")
+    key_file(project, reader)
+    line = block(GUIDE, "crontab -e").text.strip()
+    *_when, command = line.split(" ", 5)
+    assert len(_when) == 5
+
+    ended = reader.run(
+        command.replace("/srv/deploy", str(project.folder)), CLOUDMONITOR_ENDPOINT=None, **NO_KEY
+    )
+
+    assert fine(ended) == ""
+    assert names(project, "A") == ALL_EVENTS
+
+
+def test_the_systemd_service_delivers_with_its_file_with_the_accesskey(
+    project: Project, reader: Reader
+) -> None:
+    reader.leave("A")
+    key_file(project, reader)
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(block(GUIDE, "cloudmonitor-flush.service").text)
+    service = unit["Service"]
+    assert service["EnvironmentFile"] == service["WorkingDirectory"] + "/cloudmonitor.env"
+    key = dict(
+        line.split("=", 1)
+        for line in (project.folder / "cloudmonitor.env").read_text().splitlines()
+    )
+    program, *arguments = shlex.split(service["ExecStart"])
+    assert Path(program).name == "ansible"
+
+    ended = reader.run(shlex.join(["ansible", *arguments]), CLOUDMONITOR_ENDPOINT=None, **key)
+
+    assert numbers(ended) == {"delivered": 3, "pending": 0, "dead_count": 0}
+    timer = configparser.ConfigParser(interpolation=None)
+    timer.read_string(block(GUIDE, "cloudmonitor-flush.timer").text)
+    assert "OnCalendar" in timer["Timer"]
+
+
+def test_dead_letters_of_a_lost_accesskey_go_out_with_another(tmp_path: Path) -> None:
+    keys = [Credential(KEY_ID, SECRET), Credential("LTAI5tOld", SECRET)]
+    with Receiver(keys) as receiver, using(tmp_path / "project", receiver) as project:
+        reader = Reader(GUIDE, project)
+        reader.leave("A", "permission", ALIBABA_CLOUD_ACCESS_KEY_ID="LTAI5tOld")
+        reader.write("resend.yml")
+
+        fine(reader.run("ansible-playbook resend.yml", **project.without()))
+
+        assert names(project, "A") == ALL_EVENTS
+        assert project.dead() == []
+        # With nothing to send it is no error.
+        fine(reader.run("ansible-playbook resend.yml", **project.without()))
+        assert names(project, "A") == ALL_EVENTS
+
+
+def test_after_removing_nothing_is_left(project: Project, reader: Reader) -> None:
+    reader.leave("A", "permission")
+    assert project.outbox.exists()
+
+    fine(reader.type("rm -rf"))
+
+    assert not project.outbox.exists()
+
+
+def pattern(path: str) -> str:
+    """Return the regular expression of a path of the guide's table."""
+    quoted = re.escape(path.rstrip("/"))
+    return re.sub("<pid>", "[0-9]+", re.sub("<id>", "[^/]+", quoted))
+
+
+def test_the_table_of_the_outbox_names_everything_that_lies_there(
+    project: Project, reader: Reader
+) -> None:
+    reader.leave("damaged")
+    for name in ("journal", "heartbeat"):
+        file = project.outbox / "runs" / "damaged" / name
+        file.write_text("no line of JSON\n")
+        os.utime(file, (time.time() - 3600,) * 2)
+    reader.leave("refused", "permission")
+    fine(project.run([play(say())], **DEFAULT))
+    project.settled()
+    told = project.run([play(say())], **DEFAULT)
+    assert ["moved to" in warning for warning in told.warnings] == [True], told.output
+    project.settled()
+    reader.leave("left")
+    (project.folder / "go-on").unlink()  # the runs before are over
+    run = project.start(
+        [play(project.wait_task())], CLOUDMONITOR_DEPLOYMENT_ID="present", **DEFAULT
+    )
+    project.under_way()
+    project.noted("present")
+
+    named = [path for row in tables(GUIDE)[0][1:] for path in literals(row[0])]
+    found = [
+        str(path.relative_to(project.outbox))
+        for path in project.outbox.rglob("*")
+        if path.parent.parent != project.outbox / "damaged"
+    ]
+    project.release()
+    fine(run.ended())
+
+    areas = {"runs", "dead", "damaged"}
+    unnamed = {
+        path
+        for path in set(found) - areas
+        if not any(re.fullmatch(pattern(one), path) for one in named)
+    }
+    unseen = {one for one in named if not any(re.fullmatch(pattern(one), path) for path in found)}
+    assert (unnamed, unseen) == (set(), {".probe.<pid>"})
