@@ -134,6 +134,16 @@ class Job:
         path = self.project.folder / folder / "artifacts" / JOB / name
         return path.read_text(encoding="utf-8")
 
+    def shown(self) -> str:
+        """Return what AWX would show of the job: the texts of its events, on one line.
+
+        Runner's own text of it has only the last line of a warning that ansible-core broke.
+        """
+        folder = self.folder / "artifacts" / JOB / "job_events"
+        events = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")]
+        events.sort(key=lambda event: int(event["counter"]))
+        return " ".join(" ".join(event["stdout"] for event in events).split())
+
     def _words(self) -> tuple[str, str, str]:
         return shlex.quote(tool("ansible-runner")), shlex.quote(str(self.folder)), JOB
 
