@@ -50,6 +50,7 @@ def of_error(name: str, text: str, hint: str = "") -> Finding:
 
     ``hint`` says where the wrong value comes from.
     """
+    text = text.replace(" No event was sent.", "")  # that goes without saying here
     problem, _dot, advice = text.partition(". ")
     if not advice:
         # "what is wrong: what to do", or both in one.

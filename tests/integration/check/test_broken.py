@@ -275,7 +275,7 @@ def test_trouble_that_passes_is_none(project: Checked) -> None:
         ("CLOUDMONITOR_SOURCE_IP", "me", "source_ip"),
         ("CLOUDMONITOR_LINGER", "nan", "linger"),
         ("CLOUDMONITOR_GROUP_ID", "-1", "group_id"),
-        ("CLOUDMONITOR_START_EVENT", " ", "name"),
+        ("CLOUDMONITOR_START_EVENT", " ", "start_event: "),
     ],
 )
 def test_a_setting_that_cannot_be_used(
