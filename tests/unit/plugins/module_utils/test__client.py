@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Union
 
@@ -20,6 +20,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._batching impo
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._client import (
     BACKOFF_FIRST,
     BACKOFF_MAX,
+    MIN_INTERVAL,
     RETRY_AFTER_MAX,
     Client,
     Report,
@@ -154,9 +155,9 @@ def test_trouble_that_ends_within_the_retries_is_survived(outcome: Outcome) -> N
     assert send(world, retries=3) == Report(delivered=1, requests=4)
 
 
-@pytest.mark.parametrize("retries", [0, 1, 3])
+@pytest.mark.parametrize("retries", [0, 1, 3, 300])
 def test_trouble_that_outlasts_the_retries_is_reported(retries: int) -> None:
-    world = World([BUSY] * 99)
+    world = World([BUSY] * (retries + 1))
 
     report = send(world, 2, retries)
 
@@ -332,7 +333,19 @@ def test_ten_thousand_events_take_little_longer_than_the_limit_asks_for() -> Non
     world = World()
 
     assert send(world, 10_000) == Report(delivered=10_000, requests=100)
-    assert 4.9 <= world.now <= 5.5
+    assert 4.95 <= world.now <= 5.2
+
+
+def test_a_service_as_slow_as_the_pace_is_not_waited_for() -> None:
+    world = World(seconds_per_request=MIN_INTERVAL)
+
+    assert send(world, 200) == Report(delivered=200, requests=2)
+    assert world.slept == []
+
+
+def test_a_report_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(send(World()), "delivered", 2)  # noqa: B010
 
 
 @given(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import FrozenInstanceError
 from datetime import date, datetime, timezone
 from types import MappingProxyType
 from typing import Any
@@ -116,12 +117,15 @@ def test_content_that_holds_itself_is_refused() -> None:
         ({"name": {"a": 1}}, "name", "must be text and is a mapping"),
         ({"name": date(2017, 1, 1)}, "name", "must be text and is a date"),
         ({"name": b"n"}, "name", "must be text"),
+        ({"name": object()}, "name", "must be text and is a value of type object; quote it"),
         ({"name": "a\ud83d"}, "name", r"character 1 is half of a surrogate pair (\ud83d)"),
         ({"content": None}, "content", "is missing"),
         ({"content": ""}, "content", "is empty"),
         ({"content": "\udc00"}, "content", r"character 0 is half of a surrogate pair (\udc00)"),
         ({"content": {"a": "\udc00"}}, "content", "surrogate"),
+        ({"content": {1, 2}}, "content", "(a value of type set has no JSON form)"),
         ({"group_id": "x"}, "group_id", "'x'"),
+        ({"group_id": "x" * 99}, "group_id", "'" + "x" * 60 + "'"),
         ({"group_id": ""}, "group_id", "application group"),
         ({"group_id": -1}, "group_id", "'-1'"),
         ({"group_id": 2**63}, "group_id", "application group"),
@@ -134,6 +138,7 @@ def test_content_that_holds_itself_is_refused() -> None:
         ({"time": "2017-10-23"}, "time", "is not a time"),
         ({"nmae": "n"}, "nmae", "is not a key of an event; the keys are name, content, group_id"),
         ({1: "n"}, "1", "is not a key of an event"),
+        ({"zone": 1, "level": 2}, "level", "is not a key of an event"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_is_wrong(
@@ -171,6 +176,24 @@ def test_a_group_may_be_a_number_or_the_text_that_jinja_made_of_it(group: Any, n
 @pytest.mark.parametrize("empty", [None, ""])
 def test_an_event_without_a_time_happened_now(empty: Any) -> None:
     assert parsed(time=empty).time == NOW_WIRE
+
+
+@pytest.mark.parametrize("given_time", [1508741079.948, "1508741079948", NOW_WIRE])
+def test_an_event_keeps_the_time_it_is_given(given_time: Any) -> None:
+    event = parse_event({"name": "n", "content": "c", "time": given_time}, NOW + 1e6)
+
+    assert event.time == NOW_WIRE
+
+
+def test_an_event_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(parsed(), "content", "d")  # noqa: B010
+
+
+def test_an_event_of_a_list_belongs_to_no_group_unless_it_says_so() -> None:
+    (event,) = parse_events([{"name": "n", "content": "c"}], NOW)
+
+    assert event.group_id == 0
 
 
 def test_the_default_group_is_for_events_without_their_own() -> None:

@@ -52,6 +52,7 @@ class LocalMeanTime(tzinfo):
         ("2017-10-23 14:44:39 +0800", "20171023T144439.000+0800"),
         ("2017-10-23T14:44-03:30", "20171023T144400.000-0330"),
         ("2017-10-23T14:44:39.123456789Z", "20171023T144439.123+0000"),
+        ("2017-10-23T14:44:39.999999Z", "20171023T144439.999+0000"),
         (" 2017-10-23T14:44:39Z\n", "20171023T144439.000+0000"),
         ("2024-02-29T00:00:00Z", "20240229T000000.000+0000"),
         ("0", "19700101T000000.000+0000"),
@@ -158,6 +159,18 @@ def test_all_forms_of_a_moment_mean_the_same(moment: datetime) -> None:
         forms += [milliseconds, str(milliseconds)]
 
     assert {round(epoch_of(form) * 1000) for form in forms} == {milliseconds}
+
+
+@pytest.mark.parametrize(
+    ("epoch", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1508741079.999, "2017-10-23T06:44:39.999Z"),
+        (1508741079.9996, "2017-10-23T06:44:40.000Z"),
+    ],
+)
+def test_iso_time_is_rounded_to_milliseconds(epoch: float, text: str) -> None:
+    assert iso_time(epoch) == text
 
 
 @given(milliseconds=st.integers(0, 253_370_764_799_999))
