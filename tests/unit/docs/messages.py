@@ -21,7 +21,7 @@ from ansible_collections.aliops.cloudmonitor.tests.docs_examples import blocks
 
 GAP = "<>"
 
-_PERCENT = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[srdoxgf]")
+_PERCENT = re.compile(r"%[-#0+]*\d*(?:\.\d+)?[srdoxgf]")
 _NAMED = re.compile(r"<[^<>\n]*>", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z']{2,}")
 _DOCUMENTATION = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
