@@ -28,6 +28,7 @@ EXPECTED = {
     ("module", "custom_event"),
     ("module", "deployment_event"),
     ("module", "flush_outbox"),
+    ("playbook", "check.yml"),
     ("playbook", "demo.yml"),
     ("role", "deployment"),
 }
