@@ -26,6 +26,7 @@ from ansible_collections.aliops.cloudmonitor.tests.docs_examples import (
 ROOT = Path(__file__).resolve().parents[3]
 DOCSITE = ROOT / "docs" / "docsite"
 GUIDES = guides()
+every_page = pytest.mark.parametrize("page", GUIDES, ids=lambda path: path.stem)
 VARIABLE = re.compile(r"\b(?:ALICLOUD|CLOUDMONITOR|RECEIVER)_[A-Z_]*[A-Z]\b")
 
 
@@ -35,10 +36,6 @@ def read(path: Path) -> Any:
 
 def every_block() -> list[Any]:
     return [pytest.param(found, id=found.place) for page in GUIDES for found in blocks(page)]
-
-
-def every_page() -> Any:
-    return pytest.mark.parametrize("page", GUIDES, ids=lambda path: path.stem)
 
 
 def test_every_guide_is_on_the_first_page_once() -> None:
@@ -56,7 +53,7 @@ def test_the_readme_leads_to_every_guide() -> None:
     assert {path.stem for path in GUIDES} - linked == set()
 
 
-@every_page()
+@every_page
 def test_a_guide_begins_with_a_label_of_its_name_and_has_a_title(page: Path) -> None:
     assert labels(page)[0] == LABEL + page.stem.removeprefix("guide_")
     text = page.read_text(encoding="utf-8")
@@ -79,7 +76,7 @@ def test_an_example_can_be_read_by_what_it_is_for(example: Directive) -> None:
     check(example)
 
 
-@every_page()
+@every_page
 def test_examples_say_their_language(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
 
@@ -87,7 +84,7 @@ def test_examples_say_their_language(page: Path) -> None:
     assert all(found.argument for found in blocks(page))
 
 
-@every_page()
+@every_page
 def test_tables_have_as_many_cells_in_every_row(page: Path) -> None:
     for table in directives(page, "list-table"):
         rows = re.split(r"^\* ", table.text, flags=re.MULTILINE)[1:]
@@ -96,7 +93,7 @@ def test_tables_have_as_many_cells_in_every_row(page: Path) -> None:
         assert len(table.options["widths"].split()) in widths, table.place
 
 
-@every_page()
+@every_page
 def test_variables_and_names_of_the_collection_exist(page: Path) -> None:
     code = "\n".join(
         path.read_text(encoding="utf-8")
@@ -116,7 +113,7 @@ def test_variables_and_names_of_the_collection_exist(page: Path) -> None:
         assert known or any((ROOT / place).exists() for place in places), name
 
 
-@every_page()
+@every_page
 def test_make_targets_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.search(r"^TARGETS := (.*)$", makefile, re.MULTILINE)
@@ -137,7 +134,7 @@ def test_the_repository_of_the_links_is_that_of_the_collection() -> None:
         assert not place or (ROOT / place).exists(), place
 
 
-@every_page()
+@every_page
 def test_links_into_the_repository_lead_to_files(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     links = re.findall(

@@ -1,0 +1,158 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who types what the quick start says, in an empty folder, sees what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cloudmonitor_receiver import Credential, Receiver
+
+from ansible_collections.aliops.cloudmonitor.tests.docs_examples import blocks, guide, shell
+from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
+    FAILURE,
+    FINISH,
+    START,
+    Ended,
+    Project,
+    using,
+)
+from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
+from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
+
+GUIDE = guide("guide_quickstart")
+ROOT = Path(__file__).resolve().parents[3]
+SOURCE = "git+https://github.com/aliops/cloudmonitor.git"
+INSTALL, RECEIVER, RUN, LOOK, FAIL, STOP, REAL = [found.text for found in shell(GUIDE)]
+
+# What a reader has not set. The tests' own way to the collection is not used either.
+NOTHING_SET = dict.fromkeys(
+    [
+        "ANSIBLE_COLLECTIONS_PATH",
+        "ANSIBLE_CONFIG",
+        "ANSIBLE_CONNECTION_PLUGINS",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING",
+        "ANSIBLE_LOCALHOST_WARNING",
+        "ANSIBLE_PYTHON_INTERPRETER",
+        "ALIBABA_CLOUD_ACCESS_KEY_ID",
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+        "CLOUDMONITOR_ENDPOINT",
+        "CLOUDMONITOR_LINGER",
+        "CLOUDMONITOR_TIMEOUT",
+    ]
+)
+LISTENS = """
+for i in $(seq 600); do (: < /dev/tcp/127.0.0.1/8095) 2>/dev/null && break; sleep 0.05; done
+"""
+
+
+@pytest.fixture(scope="module")
+def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the collection is in after what the guide says about installing."""
+    folder = tmp_path_factory.mktemp("install")
+    with Receiver([Credential(KEY_ID, SECRET)]) as receiver, using(folder / "p", receiver) as made:
+        reader = Reader(GUIDE, made)
+        build = "ansible-galaxy collection build %s --output-path %s" % (ROOT, folder)
+        (archive,) = re.findall(r"at (\S+\.tar\.gz)", fine(reader.run(build)))
+        *environment, install = INSTALL.splitlines()
+        assert environment == [
+            "python3 -m venv venv",
+            ". venv/bin/activate",
+            "python -m pip install ansible-core requests",
+        ]
+        assert SOURCE in install
+        fine(reader.run(install.replace(SOURCE, archive + " --offline"), **NOTHING_SET))
+        return made.folder / ".ansible" / "collections"
+
+
+@pytest.fixture
+def project(tmp_path: Path, receiver: Receiver, collections: Path) -> Iterator[Project]:
+    """An empty folder, with the collection installed in the home directory."""
+    with using(tmp_path / "project", receiver) as made:
+        for path in made.folder.iterdir():
+            path.unlink()
+        (made.folder / ".ansible").mkdir()
+        (made.folder / ".ansible" / "collections").symlink_to(collections)
+        yield made
+
+
+@pytest.fixture
+def reader(project: Project) -> Reader:
+    """A reader who has written the files of the guide."""
+    reader = Reader(GUIDE, project)
+    reader.write("hosts", "site.yml", "ansible.cfg")
+    return reader
+
+
+def fine(ended: Ended) -> str:
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    return ended.output
+
+
+def test_the_first_event_arrives_and_a_failure_has_one_more(
+    project: Project, reader: Reader
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    failing, grep = FAIL.splitlines()
+    script = "".join([RECEIVER, LISTENS, RUN, LOOK, failing, " || test $? = 2\n", grep, "\n", STOP])
+
+    output = fine(reader.run(script.replace("8095", port), **NOTHING_SET))
+
+    assert "listening on http://127.0.0.1:%s" % port in output
+    written = (project.folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    events = [json.loads(line) for line in written]
+    names = [event["name"] for event in events]
+    assert names == [START, FINISH, START, FINISH, FAILURE]
+    assert output.count(written[0]) == 1  # seen with cat
+    assert output.count(written[4]) == 1  # seen with grep
+    first, second = (json.loads(events[number]["content"]) for number in (1, 4))
+    assert (first["status"], second["status"]) == ("succeeded", "failed")
+    assert second["failures"] == [{"host": "localhost", "task": "Install the release"}]
+    assert keys(sample()) == keys(events[1])
+    assert list((project.folder / ".ansible/aliops.cloudmonitor/runs").iterdir()) == []
+
+
+def sample() -> dict[str, Any]:
+    """Return the event that the guide shows; it is broken into lines there."""
+    (shown,) = blocks(GUIDE, "text")
+    found: dict[str, Any] = json.loads("".join(line.strip() for line in shown.text.splitlines()))
+    return found
+
+
+def keys(event: dict[str, Any]) -> tuple[set[str], set[str]]:
+    """Return the keys of an event and of its content; some are not known everywhere."""
+    return set(event), set(json.loads(event["content"])) - {"user", "ci", "git"}
+
+
+def test_with_an_accesskey_of_ones_own_it_reports_to_the_endpoint(
+    project: Project, reader: Reader
+) -> None:
+    script = REAL.replace("your AccessKey id", KEY_ID).replace("its secret", SECRET)
+    assert KEY_ID in script
+    assert SECRET in script
+
+    fine(reader.run(script, **{**NOTHING_SET, "CLOUDMONITOR_ENDPOINT": project.receiver.url}))
+
+    assert [event["event"] for event in project.events()] == [START, FINISH]
+    assert (project.folder / "release.txt").read_text() == "1.4.2\n"
+
+
+def test_a_wrong_accesskey_is_one_warning_and_the_run_does_not_suffer(
+    project: Project, reader: Reader
+) -> None:
+    there = {**NOTHING_SET, "CLOUDMONITOR_ENDPOINT": project.receiver.url}
+    ended = reader.run(
+        REAL.replace("your AccessKey id", "LTAI").replace("its secret", "x"), **there
+    )
+
+    assert ended.rc == 0
+    (warning,) = ended.warnings
+    assert "aliops.cloudmonitor: events of this run were refused" in warning
