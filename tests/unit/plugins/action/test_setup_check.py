@@ -1,0 +1,164 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the action hands to its playbook; whole runs are in tests/integration/check."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from ansible import constants as C  # noqa: N812
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[4] / "playbooks" / "files"))
+from cloudmonitor_receiver import Credential, Receiver
+
+from ansible_collections.aliops.cloudmonitor.plugins.action import setup_check
+from ansible_collections.aliops.cloudmonitor.plugins.action.setup_check import ActionModule
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.action.tasks import run
+
+KEY_ID, SECRET = "LTAI5tUnitSetup", "unit-canary-secret"
+PACKAGE = "ansible_collections.aliops.cloudmonitor.plugins."
+OURS = ("CLOUDMONITOR_", "ALIBABA_CLOUD_", "ALICLOUD_")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver([Credential(KEY_ID, SECRET)]) as running:
+        yield running
+
+
+def options() -> dict[str, Any]:
+    """The options of the callback, which Ansible would find in a run."""
+    callback = importlib.import_module(PACKAGE + "callback.deployment_events")
+    fragment = importlib.import_module(PACKAGE + "doc_fragments.connection").ModuleDocFragment
+    shared, sources = (
+        yaml.safe_load(text)["options"] for text in (fragment.DOCUMENTATION, fragment.PLUGIN)
+    )
+    found = dict(yaml.safe_load(callback.DOCUMENTATION)["options"])
+    found.update({name: {**shared[name], **sources.get(name, {})} for name in shared})
+    return found
+
+
+@pytest.fixture
+def environ(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, receiver: Receiver
+) -> pytest.MonkeyPatch:
+    """An environment with everything that is needed, and no ansible.cfg."""
+    for name in list(os.environ):
+        if name.startswith(OURS):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", KEY_ID)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET)
+    monkeypatch.setenv("CLOUDMONITOR_ENDPOINT", receiver.url)
+    monkeypatch.setenv("CLOUDMONITOR_OUTBOX", str(tmp_path / "outbox"))
+    monkeypatch.setattr(C.config, "_config_file", None)
+    known = SimpleNamespace(get=lambda _name, class_only: SimpleNamespace(_load_name="unit_check"))
+    monkeypatch.setattr(setup_check, "callback_loader", known)
+    C.config.initialize_plugin_configuration_definitions("callback", "unit_check", options())
+    monkeypatch.setattr(setup_check, "load_extra_vars", lambda _loader: {})
+    return monkeypatch
+
+
+def documented() -> set[str]:
+    source = importlib.import_module(PACKAGE + "modules.setup_check")
+    returned: dict[str, Any] = yaml.safe_load(source.RETURN)
+    assert set(yaml.safe_load(source.DOCUMENTATION)["options"]) == {"send"}
+    return set(returned)
+
+
+def test_it_returns_what_is_documented(environ: pytest.MonkeyPatch, receiver: Receiver) -> None:
+    result = run(ActionModule, {}, {})
+
+    assert set(result) - {"changed", "invocation"} == documented()
+    assert (result["healthy"], result["changed"]) == (True, False)
+    assert [event["name"] for event in receiver.events] == ["deployment-check"]
+
+
+@pytest.mark.parametrize("args", [{"send": False}, {"send": "no"}])
+def test_without_the_event_nothing_is_accepted(
+    environ: pytest.MonkeyPatch, receiver: Receiver, args: dict[str, Any]
+) -> None:
+    result = run(ActionModule, args, {})
+
+    assert result["healthy"] is True
+    assert receiver.events == []
+    assert len(receiver.requests) == 1
+
+
+def test_what_is_wrong_is_told_and_does_not_fail_the_task(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("ALIBABA_CLOUD_REGION_ID", "cn-atlantis")
+    environ.delenv("CLOUDMONITOR_ENDPOINT")
+    environ.delenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+
+    result = run(ActionModule, {}, {})
+
+    assert result["healthy"] is False
+    assert result.get("failed", False) is False
+    assert len(result["to_fix"]) == 2
+    assert "2 of " in result["verdict"]
+
+
+def test_a_secret_in_ansible_cfg_is_read_by_nothing_and_shown_by_nothing(
+    environ: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "ansible.cfg"
+    config.write_text(
+        "[callback_deployment_events]\nstart_event = %s\naccess_key_secret = %s\n"
+        % (SECRET, SECRET)
+    )
+    environ.setattr(C.config, "_config_file", str(config))
+    environ.delenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+
+    result = run(ActionModule, {}, {})
+
+    assert "Take access_key_secret out of the file" in "\n".join(result["to_know"])
+    assert any(line.startswith("start_event") for line in result["settings"])
+    assert SECRET not in str(result)
+
+
+def test_a_value_of_a_wrong_type_is_named_with_the_variable_that_counts(
+    environ: pytest.MonkeyPatch,
+) -> None:
+    environ.setenv("CLOUDMONITOR_RETRIES", "many")
+
+    result = run(ActionModule, {"send": False}, {})
+
+    assert "retries from CLOUDMONITOR_RETRIES must be of the type int" in str(result["checks"])
+    assert any(
+        line.split() == ["retries", "cannot", "be", "used", "CLOUDMONITOR_RETRIES"]
+        for line in result["settings"]
+    )
+
+
+@pytest.mark.parametrize(("core", "told"), [("2.20.9", True), ("2.21.0", False)])
+def test_extra_variables_are_told_where_they_do_not_count(
+    environ: pytest.MonkeyPatch, core: str, told: bool
+) -> None:
+    environ.setattr(setup_check, "core_version", core)
+    environ.setattr(
+        setup_check, "load_extra_vars", lambda _loader: {"cloudmonitor_linger": 3, "other": 1}
+    )
+
+    class Templar:
+        def template(self, value: Any) -> Any:
+            return value
+
+    class Templating(ActionModule):
+        _templar = Templar()
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name != "_templar":
+                super().__setattr__(name, value)
+
+    result = run(Templating, {"send": False}, {})
+
+    assert ("-e cloudmonitor_linger does not count" in str(result["checks"])) is told
+    assert any("-e cloudmonitor_linger" in line for line in result["settings"]) is not told
