@@ -49,8 +49,10 @@ MODULES = (
     "module_utils/_event",
     "module_utils/_times",
     "module_utils/_deployment",
+    "module_utils/_redact",
     "plugin_utils/_outcome",
     "plugin_utils/_records",
+    "plugin_utils/_context_vars",
 )
 # Cosmic Ray would put each of eleven others in an operator's place. Of a "%" that formats a text
 # nearly all of them only raise TypeError: many mutants, one finding. So: the one most like it.
@@ -58,7 +60,7 @@ BINARY = ("Add_Sub", "Sub_Add", "Mul_Div", "Div_Mul", "FloorDiv_Mul", "Mod_Add",
 _BINARY_PREFIX = "core/ReplaceBinaryOperator_"
 
 # What the tests import, loaded once and not after each fork.
-PRELOADED = ("hypothesis.strategies", "requests", "jsonschema")
+PRELOADED = ("hypothesis.strategies", "jinja2", "jsonschema", "requests")
 PYTEST = ("-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist")
 LOADED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # for what is preloaded
 PROFILE = "--hypothesis-profile=mutation"  # see tests/unit/conftest.py

@@ -176,8 +176,36 @@ def test_a_value_of_one_kilobyte_stays_whole() -> None:
     whole, cut = "x" * VALUE_BYTES, "部" * VALUE_BYTES
     found, _missing = copy_variables(["a", "b"], {"a": whole, "b": cut}, lambda same: same)
 
+    assert VALUE_BYTES == 1024
     assert found["a"] == whole
-    assert found["b"].endswith("部…")
+    assert found["b"] == "部" * 340 + "…"
+
+
+def test_a_value_of_one_byte_more_is_cut_to_one_kilobyte() -> None:
+    found, _missing = copy_variables(["a"], {"a": "x" * (VALUE_BYTES + 1)}, lambda same: same)
+
+    assert found["a"] == "x" * (VALUE_BYTES - 3) + "…"
+
+
+@pytest.mark.parametrize(("steps", "is_copied"), [(1, True), (19, True), (20, False)])
+def test_templates_are_followed_for_nineteen_steps(steps: int, is_copied: bool) -> None:
+    variables = {"v%d" % number: "{{ v%d }}" % (number + 1) for number in range(steps)}
+    variables["v%d" % steps] = "end"
+
+    found, _missing = copy_variables(["v0"], variables, lambda _template: "end")
+
+    assert found == ({"v0": "end"} if is_copied else {})
+
+
+@pytest.mark.parametrize("depth", [1, 18, 19, 20])
+def test_lists_and_mappings_are_followed_as_far(depth: int) -> None:
+    in_list: Any = "end"
+    in_mapping: Any = "end"
+    for _unused in range(depth):
+        in_list, in_mapping = [in_list], {"k": in_mapping}
+    found, _missing = copy_variables(["l", "m"], {"l": in_list, "m": in_mapping}, lambda same: same)
+
+    assert list(found) == (["l", "m"] if depth < 20 else [])
 
 
 def test_numbers_and_mappings_keep_their_kind() -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._records impor
     destination_of,
     events_record,
     missing_finish,
+    missing_start,
     read_events,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.deployments import (
@@ -57,6 +58,58 @@ def test_a_run_that_was_written_down_can_end_elsewhere(some: Deployment) -> None
     assert found == run
     events = read_events(missing_finish(run, "lost", STARTED + 9))
     assert names_of(events) == ["deployment-finish", "deployment-failure"]
+
+
+def test_a_journal_says_what_it_is_and_by_which_rules_it_is_written() -> None:
+    record = run_of().dump()
+
+    assert (record["record"], record["version"]) == ("run", 1)
+
+
+@pytest.mark.parametrize("change", [{"record": "aaa"}, {"record": "zzz"}, {"version": 0}])
+def test_a_record_of_another_kind_or_of_other_rules_is_no_run(change: dict[str, Any]) -> None:
+    assert RunRecord.read(_stored(run_of().dump())) is not None
+    assert RunRecord.read({**_stored(run_of().dump()), **change}) is None
+
+
+@pytest.mark.parametrize("kind", ["aaa", "run", "zzz"])
+def test_a_record_of_another_kind_holds_no_events(kind: str) -> None:
+    assert len(read_events(_stored(finish_record()))) == 1
+    assert read_events({**_stored(finish_record()), "record": kind}) == []
+
+
+@pytest.mark.parametrize("started_at", [None, 0.0, 1e9])
+def test_a_run_whose_start_is_long_ago_or_unknown_can_end(started_at: float | None) -> None:
+    run = run_of(deployment=deployment(started_at=started_at))
+
+    assert RunRecord.read(_stored(run.dump())) == run
+
+
+@pytest.mark.parametrize("started_at", [None, 0.0, 1e9])
+def test_the_missing_start_has_the_time_of_the_start_when_that_is_known(
+    started_at: float | None,
+) -> None:
+    record = missing_start(run_of(deployment=deployment(started_at=started_at)), 2e9)
+
+    assert record["at"] == (2e9 if started_at is None else started_at)
+    assert names_of(record["events"]) == ["deployment-start"]
+
+
+def test_the_end_of_a_run_that_says_no_start_is_when_it_was_noticed() -> None:
+    record = missing_finish(run_of(deployment=deployment(started_at=None)), "lost", 2e9)
+
+    assert record["at"] == 2e9
+
+
+def test_events_belong_to_no_group_unless_one_is_named() -> None:
+    assert NAMING.group_id == 0
+    assert [event.group_id for event in read_events(start_record())] == [0]
+
+
+@pytest.mark.parametrize("value", [NAMING, run_of()], ids=lambda value: type(value).__name__)
+def test_what_was_written_down_cannot_be_changed(value: Any) -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, next(iter(vars(value))), None)
 
 
 def test_the_missing_finish_says_how_and_when_it_ended() -> None:
