@@ -158,8 +158,9 @@ def test_an_integration_target_of_that_name_uses_it(name: str) -> None:
 
 @pytest.mark.parametrize("target", sorted(TARGETS.iterdir()), ids=label)
 def test_a_target_is_started_by_a_script_that_stops_at_the_first_failure(target: Path) -> None:
-    if target.name.startswith("setup_"):
-        assert "hidden" in (target / "aliases").read_text(encoding="utf-8")
+    aliases = (target / "aliases").read_text(encoding="utf-8").splitlines()
+    if "hidden" in aliases:  # what others are set up with
+        assert target.name.startswith("setup_")
         return
 
     script = target / "runme.sh"
