@@ -42,7 +42,7 @@ class Reader:
         return found[0]
 
     def type(
-        self, words: str, change: Callable[[str], str] = str, **variables: str | None
+        self, words: str, change: Callable[[str], str] = str, /, **variables: str | None
     ) -> Ended:
         """Run the shell block of these words."""
         return self.run(change(self.command(words).text), **variables)
