@@ -105,7 +105,7 @@ class Subject:
 
     def run_tests(self, code: str, output: Path) -> None:
         """Run the tests on this code, in a forked process of their own; its exit status tells."""
-        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         with output.open("w") as stream:
             os.dup2(stream.fileno(), 1)
@@ -161,11 +161,12 @@ class Runner:
     def stop(self) -> None:
         """End what still runs."""
         for one in self._running:
-            _kill(one.process)
+            one.process.kill()
+            one.process.join()
 
     def _start(self, mutant: Mutant) -> None:
         self._number += 1
-        output = self._folder / f"output-{self._number % (WORKERS + 1)}.txt"
+        output = self._folder / f"output-{self._number}.txt"
         arguments = (mutant.code, output)
         process = get_context("fork").Process(target=self._subject.run_tests, args=arguments)
         process.start()
@@ -181,23 +182,15 @@ class Runner:
             late = one.process.sentinel not in over and time.monotonic() >= one.deadline
             if one.process.sentinel not in over and not late:
                 continue
-            if not late:
-                one.process.join()
-            _kill(one.process)
+            if late:
+                one.process.kill()
+            one.process.join()
             said = one.output.read_text(errors="replace") if one.output.exists() else ""
+            one.output.unlink(missing_ok=True)
             killed = late or one.process.exitcode != 0
             ended.append((one.mutant, killed, "too slow" if late else said[-4000:]))
             self._running.remove(one)
         return ended
-
-
-def _kill(process: ForkProcess) -> None:
-    """End a test run and whatever it has started."""
-    try:
-        os.killpg(process.pid or 0, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        process.kill()
-    process.join()
 
 
 def _wanted(operator: str) -> bool:
@@ -233,31 +226,35 @@ def _is_python(code: str) -> bool:
 
 def measure(subject: Subject, folder: Path) -> Score:
     """Run the tests of a module on all its mutants, and return how many they noticed."""
-    runner = Runner(subject, folder)
-    runner.baseline()
     path = folder / f"{subject.path.stem}.sqlite"
     path.unlink(missing_ok=True)
     killed, left = 0, []
     began = time.monotonic()
-    with use_db(path) as database:
-        init([subject.path], database, {})
-        try:
+    runner = Runner(subject, folder)
+    try:
+        runner.baseline()
+        with use_db(path) as database:
+            init([subject.path], database, {})
             for mutant, dead, said in runner.results(_mutants(subject, database)):
-                outcome = TestOutcome.KILLED if dead else TestOutcome.SURVIVED
-                result = WorkResult(
-                    worker_outcome=WorkerOutcome.NORMAL,
-                    output=said,
-                    test_outcome=outcome,
-                    diff=mutant.diff,
-                )
-                database.set_result(mutant.job, result)
+                _note(database, mutant, dead, said)
                 killed += dead
                 if not dead:
                     left.append(mutant)
-        finally:
-            runner.stop()
+    finally:
+        runner.stop()
     seconds = time.monotonic() - began
     return Score(subject.name, killed, tuple(sorted(left, key=lambda one: one.line)), seconds)
+
+
+def _note(database: Any, mutant: Mutant, dead: bool, said: str) -> None:
+    """Write into the session what became of a mutant."""
+    result = WorkResult(
+        worker_outcome=WorkerOutcome.NORMAL,
+        output=said,
+        test_outcome=TestOutcome.KILLED if dead else TestOutcome.SURVIVED,
+        diff=mutant.diff,
+    )
+    database.set_result(mutant.job, result)
 
 
 def main(words: list[str]) -> int:
@@ -284,4 +281,6 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # A stop from outside ends the runs of tests, too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(main(sys.argv[1:]))
