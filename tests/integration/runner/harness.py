@@ -40,6 +40,11 @@ def tool(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
+def path() -> str:
+    """Return a PATH with the commands of Ansible under test first, as an image has them."""
+    return os.pathsep.join([str(Path(ansible_playbook()).parent), os.environ["PATH"]])
+
+
 def injected(**inputs: str) -> dict[str, str]:
     """Return the variables that AWX makes of a credential of our type.
 
@@ -154,7 +159,7 @@ class Job:
             "ALIBABA_CLOUD_ACCESS_KEY_ID": None,
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET": None,
             "CLOUDMONITOR_ENDPOINT": None,
-            "PATH": os.pathsep.join([str(Path(ansible_playbook()).parent), os.environ["PATH"]]),
+            "PATH": path(),
             **variables,
         }
         return self.project.command("bash", "-c", "set -o pipefail; " + line, **given)

@@ -76,6 +76,7 @@ def test_the_example_makes_a_build_context_that_installs_the_collection(
     assert needs["dependencies"]["ansible_core"]["package_pip"] in container
     build = context / "_build"
     galaxy = yaml.safe_load((build / "requirements.yml").read_text(encoding="utf-8"))
-    assert [one["name"] for one in galaxy["collections"]] == ["aliops.cloudmonitor"]
+    repository = yaml.safe_load((COLLECTION / "galaxy.yml").read_text("utf-8"))["repository"]
+    assert [one["name"] for one in galaxy["collections"]] == [repository + ".git"]
     assert "alibabacloud-credentials" in (build / "requirements.txt").read_text(encoding="utf-8")
     assert "openssh-clients" in (build / "bindep.txt").read_text(encoding="utf-8")

@@ -1,0 +1,142 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the AWX and CI guide shows is what the collection has, and it does what the guide says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from string import Template
+
+import pytest
+import yaml
+
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._ci import ci_context
+from ansible_collections.aliops.cloudmonitor.tests.docs_examples import (
+    block,
+    guide,
+    literals,
+    section,
+    tables,
+)
+from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
+    FAILURE,
+    FINISH,
+    START,
+    Project,
+    fail,
+    play,
+    say,
+)
+from ansible_collections.aliops.cloudmonitor.tests.integration.runner.harness import FILES, path
+
+GUIDE = guide("guide_awx")
+FLUSH = "ansible -i localhost, localhost -m aliops.cloudmonitor.flush_outbox"
+HEADER = re.compile(r"\A(?:---\n)?(?:#.*\n)+")
+
+
+@pytest.mark.parametrize("file", sorted(FILES.iterdir()), ids=lambda file: file.name)
+def test_a_file_of_the_folder_is_in_the_guide_as_it_is(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+
+    assert HEADER.sub("", text).strip() == block(GUIDE, file.name).text.strip()
+
+
+def test_the_table_of_ci_says_what_is_reported() -> None:
+    table = next(rows for rows in tables(GUIDE) if rows[0][0] == "``system``")
+    marks = {"awx": {}, "gitlab": {"GITLAB_CI": "true"}, "github": {"GITHUB_ACTIONS": "true"}}
+    marks["jenkins"] = {"JENKINS_URL": "http://j"}
+    for system, job, url in (map(literals, row) for row in table[1:]):
+        environ = dict(marks.pop(system[0]))
+        environ.update({name: name for name in re.findall(r"[A-Z_]{5,}", " ".join(job + url))})
+
+        assert ci_context(environ) == {"system": system[0], "job": job[0], "url": url[0]}
+
+        if len(job) == 2:
+            del environ[job[0]]
+            assert (ci_context(environ) or {})["job"] == job[1]
+    assert marks == {}
+
+
+def test_the_figures_of_the_pace_are_those_of_the_client() -> None:
+    from ansible_collections.aliops.cloudmonitor.plugins.module_utils import _client
+
+    text = " ".join(section(GUIDE, "Twenty requests a second for all").split())
+    assert "at most one request in %d milliseconds" % round(_client.MIN_INTERVAL * 1000) in text
+    first, last = _client.backoff(0, 1.0), _client.backoff(20, 1.0)
+    assert (first, last, _client.backoff(3, 1.0)) == (0.5, 8.0, 4.0)
+    assert _client.backoff(0, 0.0) == first / 2
+    assert "after half a second, then one, two, four and eight seconds" in text
+
+
+def lines_of_gitlab() -> tuple[list[str], list[str], dict[str, str]]:
+    job = yaml.safe_load(block(GUIDE, ".gitlab-ci.yml").text)["deploy"]
+    return job["script"], job["after_script"], job["variables"]
+
+
+def lines_of_github() -> tuple[list[str], list[str], dict[str, str]]:
+    job = yaml.safe_load(block(GUIDE, ".github/workflows/deploy.yml").text)["jobs"]["deploy"]
+    steps = [step for step in job["steps"] if "run" in step]
+    assert [step.get("if") for step in steps] == [None, "always()"]
+    env = {name: text for name, text in job["env"].items() if not text.startswith("${{")}
+    return [steps[0]["run"]], [steps[1]["run"]], env
+
+
+def lines_of_jenkins() -> tuple[list[str], list[str], dict[str, str]]:
+    text = block(GUIDE, "Jenkinsfile").text
+    before, _post, after = text.partition("  post {\n    always {")
+    assert before.count("{") - before.count("}") == 1
+    env = dict(re.findall(r"(\w+) = '([^']*)'", before))
+    return re.findall(r"sh '([^']+)'", before), re.findall(r"sh '([^']+)'", after), env
+
+
+SYSTEMS = {"gitlab": lines_of_gitlab, "github": lines_of_github, "jenkins": lines_of_jenkins}
+
+
+@contextmanager
+def away(project: Project) -> Iterator[None]:
+    """Keep the service out of reach for a while."""
+    project.receiver.set_faults(["status=503*inf"])
+    yield
+    project.receiver.set_faults([])
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_last_step_of_a_ci_job_delivers_what_the_job_could_not(
+    project: Project, system: str
+) -> None:
+    deploy, last, given = SYSTEMS[system]()
+    folder = {"CI_PROJECT_DIR": str(project.folder)}
+    env = {name: Template(text).substitute(folder) for name, text in given.items()}
+    project.outbox = Path(env.get("CLOUDMONITOR_OUTBOX", project.outbox))
+    env["PATH"] = path()
+    project.write("site.yml", [play(say(), fail())])
+
+    with away(project):
+        assert len(deploy) == 1
+        failed = project.command("bash", "-c", deploy[0], **env).ended()
+    assert failed.rc == 2, failed.output
+    assert ["not all events" in text for text in failed.warnings] == [True]
+    assert project.events() == []
+    assert len(project.waiting()) == 1
+    assert last == [FLUSH]
+    ended = project.command("bash", "-c", last[0], **env).ended()
+
+    assert ended.rc == 0, ended.output
+    assert [event["event"] for event in project.events()] == [START, FINISH, FAILURE]
+    assert project.waiting() == project.dead() == []
+
+
+def test_the_flush_playbook_delivers_what_an_earlier_job_has_left(project: Project) -> None:
+    project.config("exclude_playbooks = flush.yml")
+    project.leave("A")
+    project.write("flush.yml", block(GUIDE, "flush.yml").text)
+
+    ended = project.run("flush.yml")
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert {event["id"] for event in project.events()} == {"A"}
+    assert project.waiting() == project.dead() == []
