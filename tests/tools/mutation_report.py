@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Sequence
+from pathlib import Path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,43 +44,102 @@ class Mutant:
 
 
 @dataclasses.dataclass(frozen=True)
+class Equivalent:
+    """A mutant that nobody could notice: ``code`` is in the changed line of ``module``."""
+
+    module: str
+    code: str
+
+    def is_one(self, mutant: Mutant) -> bool:
+        """Tell whether this mutant is meant."""
+        new = [line[1:] for line in mutant.diff.splitlines()[3:] if line.startswith("+")]
+        return Path(mutant.module).name == self.module and any(
+            _bare(self.code) in _bare(line) for line in new
+        )
+
+
+def equivalents(document: str) -> list[Equivalent]:
+    """Return what the table in a document says: a row is | `module` | `code` | reason |."""
+    rows = re.findall(r"^\| `(_\w+)` \| `([^`]+)` \| .+ \|$", document, re.MULTILINE)
+    return [Equivalent(module, code) for module, code in rows]
+
+
+def _bare(line: str) -> str:
+    return "".join(line.split())  # Cosmic Ray puts spaces before its numbers
+
+
+@dataclasses.dataclass(frozen=True)
 class Score:
-    """How many mutants of a module the tests noticed, and which they did not."""
+    """How many mutants of a module the tests noticed, and which they did not.
+
+    ``equivalent`` are those that nobody could notice; they do not count in the share.
+    """
 
     module: str
     killed: int
+    equivalent: tuple[Mutant, ...]
     survived: tuple[Mutant, ...]
     seconds: float
+
+    @classmethod
+    def of(
+        cls,
+        module: str,
+        killed: int,
+        left: Sequence[Mutant],
+        known: Sequence[Equivalent],
+        seconds: float,
+    ) -> Score:
+        """Return the score, the mutants that are left being sorted into the two kinds."""
+        ordered = sorted(left, key=lambda one: one.line)
+        same = tuple(one for one in ordered if any(row.is_one(one) for row in known))
+        survived = tuple(one for one in ordered if one not in same)
+        return cls(module, killed, same, survived, seconds)
 
     @property
     def mutants(self) -> int:
         """How many there were."""
-        return self.killed + len(self.survived)
+        return self.killed + len(self.equivalent) + len(self.survived)
+
+    @property
+    def share(self) -> float:
+        """How many percent were killed of those that could be."""
+        possible = self.killed + len(self.survived)
+        return 100 * self.killed / possible if possible else 100.0
 
     @property
     def line(self) -> str:
         """A row of the table."""
-        share = 100 * self.killed / self.mutants if self.mutants else 100.0
         return (
-            f"{self.module:<26} {self.mutants:>7} {self.killed:>7} {len(self.survived):>9} "
-            f"{share:>6.1f} % {self.seconds:>7.0f} s"
+            f"{self.module:<26} {self.mutants:>7} {self.killed:>7} {len(self.equivalent):>11} "
+            f"{len(self.survived):>9} {self.share:>6.1f} % {self.seconds:>5.0f} s"
         )
 
 
-def table(scores: Iterable[Score]) -> str:
+def table(scores: Sequence[Score]) -> str:
     """Return the table of all modules, and a last row with the sums."""
-    rows = list(scores)
     total = Score(
         "all",
-        sum(row.killed for row in rows),
-        tuple(mutant for row in rows for mutant in row.survived),
-        sum(row.seconds for row in rows),
+        sum(row.killed for row in scores),
+        tuple(mutant for row in scores for mutant in row.equivalent),
+        tuple(mutant for row in scores for mutant in row.survived),
+        sum(row.seconds for row in scores),
     )
-    heading = f"{'module':<26} mutants  killed  survived    score      time"
-    return "\n".join(["", heading, *(row.line for row in [*rows, total])])
+    heading = f"{'module':<26} mutants  killed  equivalent  survived    score    time"
+    return "\n".join(["", heading, *(row.line for row in [*scores, total])])
 
 
-def survivors(scores: Iterable[Score]) -> str:
+def idle(known: Sequence[Equivalent], scores: Sequence[Score]) -> list[str]:
+    """Return the rows for these modules that no mutant needs, and that should go."""
+    modules = {Path(score.module).name: score.equivalent for score in scores}
+    return [
+        f"{row.module}: {row.code}"
+        for row in known
+        if row.module in modules and not any(map(row.is_one, modules[row.module]))
+    ]
+
+
+def survivors(scores: Sequence[Score]) -> str:
     """Return the list of the mutants that no test noticed, each with its place and change."""
     parts = [
         f"plugins/{mutant.module}.py:{mutant.line} {mutant.operator}\n{mutant.change}"
