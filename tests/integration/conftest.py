@@ -21,6 +21,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "playbooks" / "files"))
 from cloudmonitor_receiver import Credential, Receiver
 
+from ansible_collections.aliops.cloudmonitor.tests.integration import quiet
+
 KEY_ID = "LTAI5tIntegration"
 SECRET = "canary-secret-Zx81mQ"
 TOKEN = "canary-token-CAIS/Qw9+=="
@@ -46,6 +48,11 @@ class Run:
         return self.stdout + self.stderr
 
     @property
+    def warnings(self) -> list[str]:
+        """The warnings, which the test that asks for them judges."""
+        return quiet.judge(self.output)
+
+    @property
     def result(self) -> dict[str, Any]:
         """The result of the only task."""
         assert len(self.results) == 1, self.output
@@ -69,7 +76,7 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
         "ANSIBLE_CONFIG": str(home / "ansible.cfg"),
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-        "ANSIBLE_DEPRECATION_WARNINGS": "true",
+        **quiet.strict(),
         "ANSIBLE_NOCOLOR": "true",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         "COLUMNS": "4000",
@@ -83,6 +90,14 @@ def credentials_in_environment(receiver: Receiver) -> dict[str, str]:
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET,
         "CLOUDMONITOR_ENDPOINT": receiver.url,
     }
+
+
+@pytest.fixture(autouse=True)
+def _no_unread_warning() -> Iterator[None]:
+    """Fail a test whose runs warned without its asking."""
+    quiet.unread()
+    yield
+    assert quiet.unread() == []
 
 
 @pytest.fixture
@@ -102,7 +117,6 @@ def playbook(tmp_path: Path) -> Callable[..., Run]:
         *args: str,
         env: dict[str, str] | None = None,
         inventory: str = "localhost,",
-        warnings: bool = False,
     ) -> Run:
         (tmp_path / "ansible.cfg").touch()
         path = tmp_path / "site.yml"
@@ -117,8 +131,7 @@ def playbook(tmp_path: Path) -> Callable[..., Run]:
             timeout=_SECONDS,
             check=False,
         )
-        if not warnings:
-            assert "WARN" not in done.stdout + done.stderr, done.stdout + done.stderr
+        quiet.hear(done.stdout + done.stderr)
         return Run(done.returncode, done.stdout, done.stderr, _results(done.stdout))
 
     return run
@@ -139,7 +152,6 @@ def tasks(
         env: dict[str, str] | None = None,
         play: dict[str, Any] | None = None,
         inventory: str = "localhost ansible_connection=local",
-        warnings: bool = False,
     ) -> Run:
         home: Path = request.getfixturevalue("tmp_path")
         (home / "hosts").write_text(inventory + "\n", encoding="utf-8")
@@ -152,7 +164,6 @@ def tasks(
             *args,
             env={**credentials_in_environment(receiver), **(env or {})},
             inventory=str(home / "hosts"),
-            warnings=warnings,
         )
         assert len(done.results) == len(listed), done.output
         return done

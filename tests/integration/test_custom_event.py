@@ -303,7 +303,8 @@ def test_a_target_that_cannot_run_the_module_says_so(tasks: Tasks, receiver: Rec
     broken["vars"] = {"ansible_python_interpreter": "/nowhere/python"}
     warned = event(report_from="target", report_errors="warn")
     warned["vars"] = broken["vars"]
-    run = tasks([broken, warned], warnings=True)
+    run = tasks([broken, warned])
+    assert len(run.warnings) == 1, run.output
     assert run.results[0]["failed"] is True
     assert run.results[0]["error"]["kind"] == "target"
     assert run.results[1]["failed"] is False

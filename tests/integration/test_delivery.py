@@ -197,8 +197,8 @@ def test_with_warn_an_outage_only_warns(tasks: Tasks, receiver: Receiver) -> Non
             warned(access_key_id="only"),
             warned(content=""),
         ],
-        warnings=True,
     )
+    assert len(run.warnings) == 5, run.output
     kinds = [item["error"]["kind"] for item in run.results]
     assert kinds[:3] == ["signature", "not_the_service", "server_error"]
     assert [item["failed"] for item in run.results] == [False] * 5 + [True]

@@ -19,6 +19,8 @@ from typing import TypeVar
 
 import pytest
 
+from ansible_collections.aliops.cloudmonitor.tests.integration import quiet
+
 T = TypeVar("T")
 
 COLLECTION = Path(__file__).resolve().parents[2]
@@ -51,7 +53,7 @@ class Place:
             "ANSIBLE_CONFIG": str(self.root / "ansible.cfg"),
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-            "ANSIBLE_DEPRECATION_WARNINGS": "true",
+            **quiet.strict(),
             "ANSIBLE_NOCOLOR": "true",
             "COLUMNS": "4000",
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -74,7 +76,7 @@ class Place:
             output, _unused = process.communicate(timeout=SECONDS)
         finally:
             process.kill()
-        return process.returncode, output
+        return process.returncode, quiet.hear(output)
 
     def files(self) -> set[Path]:
         return set(self.collections.rglob("*"))

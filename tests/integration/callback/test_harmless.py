@@ -85,7 +85,7 @@ def test_no_thread_no_http_library_and_no_open_file_is_added_to_ansible(project:
             ANSIBLE_CALLBACKS_ENABLED=enabled,
             WITNESS=str(project.folder / name),
         )
-        assert run.ended().rc == 0
+        assert run.ended().may_warn().rc == 0
         seen[name] = json.loads((project.folder / name).read_text())
 
     assert seen["with"]["threads"] == seen["without"]["threads"]
@@ -123,7 +123,7 @@ def test_forks_with_dns_and_tls_in_them_never_hang_while_an_event_is_in_flight(
         )  # fmt: skip
         until(lambda: project.receiver.requests, "a request under way")
         project.release()
-        ended = run.ended(300)
+        ended = run.ended(300).may_warn()
 
     assert ended.rc == 0, ended.output
     assert ended.output.count("TLSv1") == HOSTS * TASKS

@@ -75,7 +75,7 @@ def leave_behind(controllers: list[Project]) -> set[str]:
             )
         )
     for run in runs:
-        assert run.ended().rc == 0
+        assert run.ended().may_warn().rc == 0
     for controller in controllers:
         alone(controller)
         assert len(controller.waiting()) == EARLIER
@@ -128,7 +128,7 @@ def test_ten_controllers_of_one_account_deliver_everything_once_within_its_limit
         controller.release()
 
     for run in runs:
-        ended = run.ended()
+        ended = run.ended().may_warn()
         assert ended.rc == 0, ended.output
     ids |= {name_of(number, "healthy") for number in range(CONTROLLERS)}
     account.wait_for(2 * len(ids), deadline=SECONDS)

@@ -16,6 +16,8 @@ from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
+from ansible_collections.aliops.cloudmonitor.tests.integration import quiet
+
 HERE = Path(__file__).resolve().parent
 # Generous: a busy machine is no failure of the role.
 DEADLINE = 240
@@ -91,7 +93,8 @@ class Outcome:
 
     @property
     def warnings(self) -> list[str]:
-        """The warnings and deprecations that Ansible printed."""
+        """The warnings and errors that Ansible printed, which the test that asks judges."""
+        quiet.judge(self.output)
         return re.findall(r"^\[(?:WARNING|DEPRECATION|ERROR).*", self.output, re.MULTILINE)
 
 
@@ -173,6 +176,7 @@ class Running:
             self.process.kill()
             self.process.communicate()
             raise
+        quiet.hear(output)
         recap = {
             host: {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", counts)}
             for host, counts in RECAP.findall(output)
@@ -198,6 +202,7 @@ def environment(folder: Path) -> dict[str, str]:
     collections.append(os.environ.get("ANSIBLE_COLLECTIONS_PATH", ""))
     return {
         **kept,
+        **quiet.strict(),
         "ANSIBLE_COLLECTIONS_PATH": ":".join(filter(None, collections)),
         "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
         "ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connection"),

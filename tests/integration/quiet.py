@@ -1,0 +1,65 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No run may warn unless its test asks for the warnings: Ansible's, and Python's about our code.
+
+A helper that runs something hands the output to hear(). A test that wants warnings reads them
+with judge(), mostly as ``.warnings`` of what the helper returned; what nobody read by the end of
+a test fails it (a fixture in conftest.py sees to that). Deprecations always fail.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PACKAGE = "ansible_collections.aliops.cloudmonitor"
+
+_WARNING = re.compile(r"^\[WARNING\].*", re.MULTILINE)
+_NEVER = re.compile(r"^(?:\[DEPRECATION WARNING\].*|.*\b[A-Z][A-Za-z]+Warning: .*)", re.MULTILINE)
+# ansible-core before 2.19 breaks long warnings at the width of the terminal.
+_BROKEN = re.compile(r"\n(?=\S)(?!\[|PLAY|TASK|ERROR|<|\w+: \[)")
+
+_unread: dict[str, list[str]] = {}
+
+
+def strict() -> dict[str, str]:
+    """Return variables for a run: deprecations are shown, Python warnings about our code raise.
+
+    Python warns about a line by the name of its module, so each of ours is named; about the code
+    of others it is as silent as it is for users.
+    """
+    paths = (path.relative_to(_ROOT) for path in (_ROOT / "plugins").rglob("[!.]*.py"))
+    names = sorted(".".join([_PACKAGE, *path.with_suffix("").parts]) for path in paths)
+    return {
+        "ANSIBLE_DEPRECATION_WARNINGS": "true",
+        "PYTHONWARNINGS": ",".join("error:::" + name for name in names),
+    }
+
+
+def hear(output: str) -> str:
+    """Note what a run said, and return it. Raises AssertionError at a deprecation."""
+    deprecations = _NEVER.findall(output)
+    assert not deprecations, "\n".join([*deprecations, output])
+    found = _warnings(output)
+    if found:
+        _unread[output] = found
+    return output
+
+
+def judge(output: str) -> list[str]:
+    """Return the warnings of a run, each on one line; what they may be is up to the caller."""
+    _unread.pop(output, None)
+    return _warnings(output)
+
+
+def unread() -> list[str]:
+    """Return the warnings that nobody has asked for, and forget them."""
+    found = [warning for warnings in _unread.values() for warning in warnings]
+    _unread.clear()
+    return found
+
+
+def _warnings(output: str) -> list[str]:
+    return _WARNING.findall(_BROKEN.sub(" ", output))
