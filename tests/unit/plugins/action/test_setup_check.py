@@ -147,16 +147,11 @@ def test_extra_variables_are_told_where_they_do_not_count(
         setup_check, "load_extra_vars", lambda _loader: {"cloudmonitor_linger": 3, "other": 1}
     )
 
-    class Templar:
-        def template(self, value: Any) -> Any:
-            return value
-
     class Templating(ActionModule):
-        _templar = Templar()
-
-        def __setattr__(self, name: str, value: Any) -> None:
-            if name != "_templar":
-                super().__setattr__(name, value)
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            made: Any = self
+            made._templar = SimpleNamespace(template=lambda value: value)
 
     result = run(Templating, {"send": False}, {})
 

@@ -1,0 +1,36 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guide to the check shows what the check does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ansible_collections.aliops.cloudmonitor.tests.integration.check.conftest import Checked, Told
+from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
+
+GUIDE = Path(__file__).resolve().parents[3] / "docs" / "docsite" / "rst" / "guide_check.rst"
+COMMAND = "ansible-playbook -i localhost, aliops.cloudmonitor.check"
+
+
+def test_the_commands_and_the_lists_are_as_the_guide_says(project: Checked) -> None:
+    reader = Reader(GUIDE, project)
+    text = GUIDE.read_text(encoding="utf-8")
+
+    ended = reader.type(COMMAND)
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert [event["name"] for event in project.receiver.events] == ["deployment-check"]
+    without = reader.type("cloudmonitor_check_send=false")
+    assert (without.rc, without.warnings) == (0, []), without.output
+    assert len(project.receiver.events) == 1
+    broken = reader.type(COMMAND, ALIBABA_CLOUD_ACCESS_KEY_ID=None)
+    assert broken.rc == 2, broken.output
+
+    names = list(Told(broken.rc, broken.output).checks)
+    assert re.findall(r"^   \* - ``(.*)``$", text, re.MULTILINE) == names
+    sample = re.findall(r"^   (?:ok|WRONG|skipped) +(\w+(?: event)?) ", text, re.MULTILINE)
+    assert sample == names
+    for title in re.findall(r"^``(.*)``$", text, re.MULTILINE):
+        assert "TASK [%s]" % title in broken.output
