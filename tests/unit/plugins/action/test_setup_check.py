@@ -24,7 +24,8 @@ from ansible_collections.aliops.cloudmonitor.plugins.action import setup_check
 from ansible_collections.aliops.cloudmonitor.plugins.action.setup_check import ActionModule
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.action.tasks import run
 
-KEY_ID, SECRET = "LTAI5tUnitSetup", "unit-canary-secret"
+KEY_ID = "LTAI5tUnitSetup"
+SECRET = "unit-canary-secret"
 PACKAGE = "ansible_collections.aliops.cloudmonitor.plugins."
 OURS = ("CLOUDMONITOR_", "ALIBABA_CLOUD_", "ALICLOUD_")
 
