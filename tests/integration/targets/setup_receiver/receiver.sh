@@ -1,7 +1,8 @@
-# shellcheck shell=bash
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+#
+# shellcheck shell=bash
 #
 # For a target's runme.sh to source: starts the collection's receiver with its own Python, and
 # leaves behind, when the target ends, neither a process nor a file. What the target then has:
