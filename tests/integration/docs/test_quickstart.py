@@ -30,7 +30,7 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader impor
 GUIDE = guide("guide_quickstart")
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = "git+https://github.com/aliops/cloudmonitor.git"
-INSTALL, RECEIVER, RUN, LOOK, FAIL, STOP, REAL = [found.text for found in shell(GUIDE)]
+INSTALL, RECEIVER, RUN, LOOK, FAIL, STOP, REAL, CHECK = [found.text for found in shell(GUIDE)]
 
 # What a reader has not set. The tests' own way to the collection is not used either.
 NOTHING_SET = dict.fromkeys(
@@ -139,9 +139,12 @@ def test_with_an_accesskey_of_ones_own_it_reports_to_the_endpoint(
     assert KEY_ID in script
     assert SECRET in script
 
-    fine(reader.run(script, **{**NOTHING_SET, "CLOUDMONITOR_ENDPOINT": project.receiver.url}))
+    there = {**NOTHING_SET, "CLOUDMONITOR_ENDPOINT": project.receiver.url}
+    fine(reader.run(script + CHECK, **there))
 
-    assert [event["event"] for event in project.events()] == [START, FINISH]
+    reported = [(event["event"], event["name"]) for event in project.events(schema="deployment/1")]
+    assert reported[:2] == [(START, "site"), (FINISH, "site")]
+    assert "deployment-check" in [event["name"] for event in project.receiver.events]
     assert (project.folder / "release.txt").read_text() == "1.4.2\n"
 
 
