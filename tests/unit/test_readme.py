@@ -29,7 +29,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.modules import custom_event
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/mutation.md")
 COLLECTION = "aliops.cloudmonitor."
 ROLE_ARGUMENTS = ROOT / "roles/deployment/meta/argument_specs.yml"
 
