@@ -57,6 +57,18 @@ def _folder(steps: Steps) -> Path:
     return steps.workspace.cache / "measured"
 
 
+def _data(steps: Steps) -> Path:
+    """The file of the figures, as COVERAGE_FILE names it; each process adds to its name."""
+    return steps.workspace.cache / "coverage"
+
+
+def _forget(steps: Steps) -> None:
+    """Remove what processes have left, whole or, killed while they wrote, in part."""
+    data = _data(steps)
+    for path in data.parent.glob(data.name + ".*"):
+        path.unlink()
+
+
 def _armed(steps: Steps) -> Path:
     """The settings file that makes every Python of the environment measure while it is there."""
     return _folder(steps) / "measure.ini"
@@ -65,7 +77,7 @@ def _armed(steps: Steps) -> Path:
 def _settings(steps: Steps) -> str:
     project = tomllib.loads((steps.workspace.tree / "pyproject.toml").read_text(encoding="utf-8"))
     return SETTINGS.format(
-        data=_folder(steps) / "data",
+        data=_data(steps),
         here=HERE,
         tree=steps.workspace.tree,
         least=LEAST,
@@ -91,7 +103,7 @@ def _coverage(steps: Steps, *words: str | Path) -> None:
 def begin(steps: Steps) -> None:
     """Forget earlier figures, and note every file of plugins/: none is left out of the report."""
     steps.workspace.fresh(_folder(steps).name)
-    _armed(steps).unlink(missing_ok=True)
+    _forget(steps)
     _coverage(steps, "run", f"--source={steps.workspace.tree / 'plugins'}", "-m", "platform")
 
 
@@ -118,4 +130,5 @@ def integration(steps: Steps) -> None:
 def report(steps: Steps) -> None:
     """Print what was reached; StepFailed when it is too little."""
     _coverage(steps, "combine", "--quiet")
+    _forget(steps)
     _coverage(steps, "report")
