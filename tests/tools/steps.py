@@ -284,8 +284,8 @@ class Steps:
         folder = self.workspace.cache / "mutation"
         folder.mkdir(exist_ok=True)
         paths = {"PYTHONPATH": str(self.workspace.root)}
-        command = ("python", TOOLS / "mutation.py", folder, *self.arguments)
-        self._call(environment, *command, seconds=7200, more=paths)
+        script = TOOLS / "mutation.py"
+        self._call(environment, "python", script, folder, *self.arguments, seconds=7200, more=paths)
 
     def demo(self) -> None:
         """Build and install the collection and play the demo, as a user would."""
