@@ -45,14 +45,16 @@ class Mutant:
 
 @dataclasses.dataclass(frozen=True)
 class Equivalent:
-    """A mutant that nobody could notice: ``code`` is in the changed line of ``module``."""
+    """A mutant that nobody could notice: ``code`` is in the line of ``module`` as it is then."""
 
     module: str
     code: str
 
     def is_one(self, mutant: Mutant) -> bool:
         """Tell whether this mutant is meant."""
-        new = [line[1:] for line in mutant.diff.splitlines()[3:] if line.startswith("+")]
+        changed = mutant.diff.splitlines()[3:]
+        # Of a line that only went, what it was.
+        new = [line for line in changed if line.startswith("+")] or changed
         return Path(mutant.module).name == self.module and any(
             _bare(self.code) in _bare(line) for line in new
         )

@@ -66,7 +66,9 @@ def test_a_journal_says_what_it_is_and_by_which_rules_it_is_written() -> None:
     assert (record["record"], record["version"]) == ("run", 1)
 
 
-@pytest.mark.parametrize("change", [{"record": "aaa"}, {"record": "zzz"}, {"version": 0}])
+@pytest.mark.parametrize(
+    "change", [{"record": "aaa"}, {"record": "zzz"}, {"version": 0}, {"version": 2}]
+)
 def test_a_record_of_another_kind_or_of_other_rules_is_no_run(change: dict[str, Any]) -> None:
     assert RunRecord.read(_stored(run_of().dump())) is not None
     assert RunRecord.read({**_stored(run_of().dump()), **change}) is None
