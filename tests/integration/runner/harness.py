@@ -122,9 +122,16 @@ class Job:
         return self._start(line.format(runner, data, job, worker, output), **variables)
 
     def processes(self, *words: str) -> list[int]:
-        """Return the pids of this job's processes whose command line has all these words."""
+        """Return the pids of this job's processes whose command line has all these words.
+
+        The shell that has started them all is not one of them.
+        """
         found = self.project.processes()
-        return [pid for pid, command in found.items() if all(word in command for word in words)]
+        return [
+            pid
+            for pid, command in found.items()
+            if all(word in command for word in words) and not command.startswith("bash -c")
+        ]
 
     def playbook_pid(self) -> int:
         """Return the pid of the run's main process: of ansible-playbook, not of a worker of it."""

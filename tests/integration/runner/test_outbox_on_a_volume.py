@@ -51,7 +51,7 @@ def test_a_job_that_went_with_its_node_is_reported_by_a_job_on_another(job: Job)
     leave_to_another_node(project)
 
     job.play([play(say())])
-    ended = job.run(CLOUDMONITOR_DEPLOYMENT_ID="B").ended()
+    ended = job.run(CLOUDMONITOR_DEPLOYMENT_ID="B", CLOUDMONITOR_LINGER="60").ended()
 
     assert ended.rc == 0, ended.output
     project.settled()
@@ -95,7 +95,7 @@ def test_the_example_configuration_keeps_events_in_its_volume_for_the_next_job(j
     leave_to_another_node(project)
     project.receiver.set_faults([])
 
-    second = job.run(**given, CLOUDMONITOR_DEPLOYMENT_ID="B").ended()
+    second = job.run(**given, CLOUDMONITOR_LINGER="60", CLOUDMONITOR_DEPLOYMENT_ID="B").ended()
 
     assert second.rc == 0, second.output
     expect_unknown_callback(second)
