@@ -54,6 +54,11 @@ play() {
     return "$status"
 }
 
+# See that the last playbook said this.
+said() {
+    grep -F -- "$1" "$work/output"
+}
+
 # See that exactly these events arrived, in this order, since the start or the last look.
 expect() {
     [ "$(arrived)" = "$*" ] || { echo "expected: $*; arrived: $(arrived)" >&2; return 1; }
