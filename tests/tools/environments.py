@@ -215,6 +215,8 @@ def variables(environment: Environment, cache: Path, root: Path) -> dict[str, st
         "COVERAGE_FILE": str(cache / "coverage"),
         # A repository around the cache folder (a home folder's, say) is not ours.
         "GIT_CEILING_DIRECTORIES": str(cache.parent),
+        # Left alone, reuse would look for libmagic, which a machine may not have.
+        "REUSE_ENCODING_MODULE": "charset_normalizer",
         # The receiver listens on loopback, where no proxy leads.
         "no_proxy": local,
         "NO_PROXY": local,
