@@ -86,14 +86,16 @@ def scene_of(outbox: Outbox, url: str, monkeypatch: pytest.MonkeyPatch) -> Itera
         started.append(post._courier)
 
     monkeypatch.setattr(Post, "start_courier", start_courier)
-    yield here
-    for courier in started:
-        try:
-            os.kill(courier.pid, signal.SIGKILL)
-            os.waitpid(courier.pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
-        courier.returncode = 0
+    try:
+        yield here
+    finally:
+        for courier in started:
+            try:
+                os.kill(courier.pid, signal.SIGKILL)
+                os.waitpid(courier.pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass
+            courier.returncode = 0
 
 
 def contents(receiver: Receiver, name: str) -> list[dict[str, Any]]:
