@@ -8,11 +8,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from cloudmonitor_receiver import Receiver
 
 from ansible_collections.aliops.cloudmonitor.tests.docs_examples import guide
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
@@ -21,18 +18,11 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
     START,
     Project,
     play,
-    using,
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import DEFAULT, Reader
 
 GUIDE = guide("guide_alerting")
 ON_LOCALHOST = {"hosts": "localhost", "connection": "local"}
-
-
-@pytest.fixture
-def project(tmp_path: Path, receiver: Receiver) -> Iterator[Project]:
-    with using(tmp_path / "project", receiver) as made:
-        yield made
 
 
 @pytest.fixture

