@@ -65,6 +65,12 @@ def refer_to_ansible(_app: Sphinx, _env: Any, node: Any, content: Any) -> nodes.
     return nodes.reference("", "", content, internal=False, refuri=address)
 
 
+def lead_home(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: Any) -> None:
+    """Let the theme's logo lead to the first page, wherever the site lies."""
+    context["theme_documentation_home_url"] = context["pathto"](app.config.root_doc)
+
+
 def setup(app: Sphinx) -> None:
     """Register with Sphinx."""
     app.connect("missing-reference", refer_to_ansible)
+    app.connect("html-page-context", lead_home)
