@@ -176,6 +176,29 @@ def test_galaxy_s_importer_is_asked_for_everything_that_users_name() -> None:
         assert [*folder.glob(f"{name}*")], name
 
 
+def text_files() -> list[Path]:
+    """Return what is written by hand: neither hidden folders but one, nor what tools leave."""
+    found = []
+    for path in ROOT.rglob("*"):
+        parts = path.relative_to(ROOT).parts
+        hidden = any(part.startswith(".") for part in parts[:-1]) and parts[0] != ".github"
+        made = "__pycache__" in parts or parts[:2] == ("tests", "output")
+        if not hidden and not made and path.is_file() and path.suffix not in {".png", ".svg"}:
+            found.append(path)
+    return found
+
+
+def test_files_keep_to_the_editor_s_configuration() -> None:
+    assert len(text_files()) > 200
+    for path in text_files():
+        text = path.read_bytes().decode("utf-8")
+        assert text.endswith("\n") or not text, path
+        assert not text.endswith("\n\n"), path
+        assert "\r" not in text, path
+        assert path.name == "Makefile" or "\t" not in text, path
+        assert not re.search("[ ]$", text, re.MULTILINE), path
+
+
 def test_the_licence_is_the_one_that_every_file_names() -> None:
     licence = (ROOT / "COPYING").read_text(encoding="utf-8")
 
