@@ -79,13 +79,22 @@ def _is_harmless(value: Any, variables: Mapping[str, Any], depth: int) -> bool:
 
 
 class _AnyName(dict[str, Any]):
-    """Knows every filter and test: whether they exist is Ansible's business."""
+    """Knows every filter and test: whether they exist is Ansible's business.
 
-    def __contains__(self, name: object) -> bool:
-        return True
+    Jinja asks with get, even when it only looks for variables, and refuses a name without a
+    function.
+    """
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name, default or _not_run)
 
 
-_PARSER = Environment(autoescape=False)  # noqa: S701  # parses only
+def _not_run(*_args: Any, **_kwargs: Any) -> None:
+    """Stand for a filter or test of Ansible's."""
+
+
+# It only parses. Optimizing would run the filters of constants.
+_PARSER = Environment(autoescape=False, optimized=False)  # noqa: S701
 _PARSER.filters = _AnyName(_PARSER.filters)
 _PARSER.tests = _AnyName(_PARSER.tests)
 

@@ -50,6 +50,7 @@ def test_named_variables_are_copied_and_what_may_not_leave_is_left_out(project: 
     variables = {
         "stage": "blue",
         "composed": "{{ release }}-{{ stage }}",
+        "encoded": "{{ stage | ansible.builtin.b64encode }}",
         "listed": [1, "two", {"three": "{{ stage }}"}],
         "long": "ö" * 2000,
         "looks": lookup,
@@ -58,7 +59,9 @@ def test_named_variables_are_copied_and_what_may_not_leave_is_left_out(project: 
         "broken": "{{ nowhere }}",
         "unnamed": "canary-unnamed-1",
     }
-    names = "release stage composed listed long looks indirect hidden vaulted broken missing"
+    names = (
+        "release stage composed encoded listed long looks indirect hidden vaulted broken missing"
+    )
 
     ended = project.run(
         [play(say(), vars=variables, vars_files=["vaulted.yml"])],
@@ -77,6 +80,7 @@ def test_named_variables_are_copied_and_what_may_not_leave_is_left_out(project: 
         "release": "1.4.2",
         "stage": "blue",
         "composed": "1.4.2-blue",
+        "encoded": "Ymx1ZQ==",
         "listed": [1, "two", {"three": "blue"}],
     }
     assert (len(cut.encode()), cut[:500], cut[-1]) == (1023, "ö" * 500, "…")

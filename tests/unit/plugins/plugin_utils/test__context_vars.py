@@ -59,6 +59,23 @@ def test_only_the_named_variables_are_copied() -> None:
     assert (found, missing) == ({"a": 1, "c": "1"}, [])
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{{ a | to_json }}",
+        "{{ a | ansible.builtin.regex_replace('x', 'y') | upper }}",
+        "{{ 'x' | basename }}",
+        "{{ a is version('1', '<') }}",
+        "{{ a is ansible.builtin.match('x') }}",
+        "{% if a is truthy %}{{ a | b64encode }}{% endif %}",
+    ],
+)
+def test_filters_and_tests_of_ansible_are_no_obstacle(value: str) -> None:
+    found = copy_variables(["asked"], {"asked": value, "a": "x"}, lambda _template: "done")
+
+    assert found == ({"asked": "done"}, [])
+
+
 @pytest.mark.parametrize("kind", [AnsibleVaultEncryptedUnicode, EncryptedString])
 @pytest.mark.parametrize(
     "value",
