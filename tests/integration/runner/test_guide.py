@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import yaml
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._ci import ci_context
 from ansible_collections.aliops.cloudmonitor.tests.docs_examples import (
     block,
+    blocks,
     guide,
     literals,
     section,
@@ -43,6 +45,18 @@ def test_a_file_of_the_folder_is_in_the_guide_as_it_is(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
 
     assert HEADER.sub("", text).strip() == block(GUIDE, file.name).text.strip()
+
+
+def test_the_settings_of_awx_are_variables_of_options() -> None:
+    settings = next(json.loads(found.text) for found in blocks(GUIDE, "json"))
+    documented = set()
+    for file in ("callback/deployment_events.py", "doc_fragments/connection.py"):
+        text = (FILES.parent / "plugins" / file).read_text(encoding="utf-8")
+        documented |= set(re.findall(r"- name: ([A-Z_]+)$", text, re.MULTILINE))
+
+    assert set(settings) - documented == set()
+    example = block(GUIDE, "ansible.cfg").text
+    assert "outbox = %s\n" % settings["CLOUDMONITOR_OUTBOX"] in example
 
 
 def test_the_table_of_ci_says_what_is_reported() -> None:
