@@ -87,5 +87,6 @@ def test_a_finish_without_a_start_is_a_warning(report: Report) -> None:
     outcome = report(Play(_step("finish")))
 
     assert outcome.phases == []
+    assert len(outcome.warnings) == 1
     assert outcome.returncode == 0
     assert "was not started in this play" in " ".join(outcome.output.split())
