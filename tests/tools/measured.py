@@ -35,6 +35,8 @@ parallel = True
 data_file = {data}
 # The modules of a play lie in a zip file, and the demo installs the collection anew.
 include = */{here}/*
+# Ansible makes these for the zip file.
+omit = */__init__.py
 # Workers end with os._exit().
 patch = _exit
 disable_warnings = no-data-collected, module-not-measured, module-not-imported, include-ignored
