@@ -51,6 +51,12 @@ GONE = TransportError("connection", "Connection refused")
 Outcome = Union[Response, TransportError]
 
 
+def come_true(outcome: Outcome) -> Response:
+    if isinstance(outcome, TransportError):
+        raise outcome
+    return outcome
+
+
 @dataclass
 class World:
     """Time that passes only when somebody sleeps or sends, and a service with a script."""
@@ -66,10 +72,7 @@ class World:
         self.sent_at.append(self.now)
         self.sent.append((headers, body))
         self.now += self.seconds_per_request
-        outcome = self.script.pop(0) if self.script else OK
-        if isinstance(outcome, TransportError):
-            raise outcome
-        return outcome
+        return come_true(self.script.pop(0) if self.script else OK)
 
     def sleep(self, seconds: float) -> None:
         assert seconds >= 0
