@@ -145,10 +145,11 @@ def test_one_retry_is_the_default_and_the_environment_can_change_it(
         known = len(endpoint.requests)
         endpoint.set_faults(["reset*inf"])
         try:
-            report(Play(role=ROLE, hosts=("h1",)), **env)
+            outcome = report(Play(role=ROLE, hosts=("h1",)), **env)
         finally:
             endpoint.set_faults([])
         requests.append(len(endpoint.requests) - known)
+        assert len(outcome.warnings) == 2, outcome.output
 
     assert requests == [4, 2]
 
