@@ -58,4 +58,5 @@ def counts(report: Path) -> str:
     failed = errors + failures
     passed = int(tests.group(1)) - failed - skipped
     numbers = {"passed": passed, "failed": failed, "skipped": skipped}
-    return ", ".join(f"{number} {name}" for name, number in numbers.items() if number) + " tests"
+    said = [f"{number} {name}" for name, number in numbers.items() if number]
+    return f"tests: {', '.join(said) or 'none'}"
