@@ -134,7 +134,6 @@ class Steps:
         self,
         environment: Environment,
         folder: str,
-        prefix: Sequence[str] = (),
         options: Sequence[str] = (),
         more: Mapping[str, str] | None = None,
     ) -> None:
@@ -142,7 +141,7 @@ class Steps:
         place = self.workspace.tree / folder
         if not place.is_file() and not list(place.rglob("test_*.py")):
             raise StepSkipped(f"no test in {folder}")
-        command = ["python", *prefix, "-m", "pytest", "-p", "no:cacheprovider", folder]
+        command = ["python", "-m", "pytest", "-p", "no:cacheprovider", folder]
         # The tests import the collection as Ansible does: as ansible_collections.aliops...
         env = {"PYTHONPATH": str(self.workspace.root), **(more or {})}
         # A short path, because the tests make sockets below it, whose names are limited.
@@ -155,12 +154,8 @@ class Steps:
                 self.said = reports.counts(report)
 
     def unit_newest(self) -> None:
-        """Run the unit tests; all of them with coverage."""
-        if self.arguments:
-            self._pytest(self.newest, "tests/unit")
-            return
-        self._pytest(self.newest, "tests/unit", prefix=["-m", "coverage", "run"])
-        self._call(self.newest, "coverage", "report")
+        """Run the unit tests with the newest ansible-core and requests."""
+        self.unit(self.newest)
 
     def unit_oldest(self) -> None:
         """Run the unit tests with the oldest ansible-core and requests."""
@@ -168,7 +163,8 @@ class Steps:
 
     def unit(self, environment: Environment) -> None:
         """Run the unit tests with the ansible-core of an environment."""
-        self._pytest(environment, "tests/unit")
+        # Starting two processes takes longer than a few chosen tests.
+        self._pytest(environment, "tests/unit", options=() if self.arguments else IN_PARALLEL)
 
     def integration_newest(self) -> None:
         """Run real playbooks with the newest ansible-core."""
