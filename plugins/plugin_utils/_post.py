@@ -155,6 +155,8 @@ class Post:
             return ""
         end = time.monotonic() + seconds
         while True:
+            # Asked first: a courier that has delivered everything removes the folder, then ends.
+            alone = self._courier is None or self._courier.poll() is not None
             if not self._folder.exists():
                 return self._refusal()
             status = self._folder.status()
@@ -162,7 +164,7 @@ class Post:
                 return self._buried(status.get("text"))
             if status.get("state") == "trouble":
                 return self._waiting(str(status.get("text") or "delivery failed"))
-            if self._courier is None or self._courier.poll() is not None:
+            if alone:
                 return self._waiting("nothing delivers them now")
             if time.monotonic() >= end:
                 return self._waiting("no answer from Cloud Monitor within %g s" % seconds)

@@ -201,4 +201,5 @@ def test_a_very_long_content_is_shortened_and_says_so(project: Project) -> None:
     for event in project.events():
         assert event["truncated"] is True
         assert "context" not in event
-    assert project.events(event=FINISH)[0]["failures"][0] == {"host": "h1", "task": "Migrate"}
+    # The hosts' results come in any order.
+    assert {"host": "h1", "task": "Migrate"} in project.events(event=FINISH)[0]["failures"]

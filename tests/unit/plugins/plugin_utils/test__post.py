@@ -153,6 +153,25 @@ def test_a_courier_that_has_died_is_not_waited_for(outbox: Outbox, receiver: Rec
     assert len(run.folder.entries()) == 3, "but everything is kept"
 
 
+def test_a_courier_that_delivers_and_ends_while_it_is_looked_at_is_no_trouble(
+    outbox: Outbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Folder.exists
+
+    with run_beside(outbox, terms(receiver.url)) as run:
+        run.finish()
+
+        def exists(folder: Folder) -> bool:
+            was_there = real(folder)
+            run.courier.wait(30)
+            return was_there
+
+        monkeypatch.setattr(Folder, "exists", exists)
+        assert run.post.wait(60) == ""
+
+    assert len(receiver.events) == 2
+
+
 def test_a_courier_that_dies_before_it_has_read_its_settings_is_no_error(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
