@@ -110,41 +110,37 @@ class Environment:
         return hashlib.sha256(b"\0".join([os.fsencode(python), *texts])).hexdigest()
 
 
+def _made(cache: Path, name: str, lock: str, python: Path | str = sys.executable) -> Environment:
+    environment = Environment(name, cache / "venv" / name)
+    environment.ensure(python, lock)
+    return environment
+
+
 def newest(cache: Path) -> Environment:
     """Return the environment with the newest ansible-core that this Python runs, and all tools."""
-    environment = Environment("newest", cache / "venv" / "newest")
-    environment.ensure(sys.executable, "newest-lock.txt")
-    return environment
+    return _made(cache, "newest", "newest-lock.txt")
 
 
 def demo(cache: Path) -> Environment:
     """Return the small environment of the demo."""
-    environment = Environment("demo", cache / "venv" / "demo")
-    environment.ensure(sys.executable, "newest-lock.txt")
-    return environment
+    return _made(cache, "demo", "newest-lock.txt")
 
 
 def galaxy(cache: Path) -> Environment:
     """Return the environment with Galaxy's importer, whose needs differ from the other tools'."""
-    environment = Environment("galaxy", cache / "venv" / "galaxy")
-    environment.ensure(sys.executable, "galaxy-lock.txt")
-    return environment
+    return _made(cache, "galaxy", "galaxy-lock.txt")
 
 
 def mutation(cache: Path) -> Environment:
     """Return the environment of the mutation tests."""
-    environment = Environment("mutation", cache / "venv" / "mutation")
-    environment.ensure(sys.executable, "mutation-lock.txt")
-    return environment
+    return _made(cache, "mutation", "mutation-lock.txt")
 
 
 def peers(cache: Path) -> Environment | None:
     """Return the environment with other collections' callbacks, or None when Python is too old."""
     if sys.version_info < (3, 12):
         return None
-    environment = Environment("peers", cache / "venv" / "peers")
-    environment.ensure(sys.executable, "peers-lock.txt")
-    return environment
+    return _made(cache, "peers", "peers-lock.txt")
 
 
 def oldest(cache: Path) -> Environment | None:
@@ -152,16 +148,12 @@ def oldest(cache: Path) -> Environment | None:
     python = find_python("3.10") or find_python("3.11")
     if python is None:
         return None
-    environment = Environment("oldest", cache / "venv" / "oldest")
-    environment.ensure(python, "oldest-lock.txt")
-    return environment
+    return _made(cache, "oldest", "oldest-lock.txt", python)
 
 
 def coverage(cache: Path) -> Environment:
     """Return the environment of the tests that are measured; nothing else runs in it."""
-    environment = Environment("coverage", cache / "venv" / "coverage")
-    environment.ensure(sys.executable, "newest-lock.txt")
-    return environment
+    return _made(cache, "coverage", "newest-lock.txt")
 
 
 def core(cache: Path, version: str, pythons: Sequence[str], lock: str) -> Environment | None:
@@ -172,9 +164,7 @@ def core(cache: Path, version: str, pythons: Sequence[str], lock: str) -> Enviro
     python = next(filter(None, map(find_python, pythons)), None)
     if python is None:
         return None
-    environment = Environment(f"core-{version}", cache / "venv" / f"core-{version}")
-    environment.ensure(python, lock)
-    return environment
+    return _made(cache, f"core-{version}", lock, python)
 
 
 def target(cache: Path, version: str) -> Path | None:

@@ -44,6 +44,14 @@ def documentation(path: Path) -> dict[str, Any]:
     return document
 
 
+def callback_options() -> dict[str, Any]:
+    """Return the callback's own options, without those of the connection."""
+    options: dict[str, Any] = documentation(ROOT / "plugins/callback/deployment_events.py")[
+        "options"
+    ]
+    return options
+
+
 def attributes_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the attributes of a module, completed by its fragments as ansible-doc does it."""
     found: dict[str, dict[str, Any]] = {}

@@ -6,21 +6,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from ansible_collections.aliops.cloudmonitor.tests.programs import output_of_ansible
 from ansible_collections.aliops.cloudmonitor.tests.unit.test_meta import (
     DOCUMENTED,
     MODULES,
     ROLES,
-    ROOT,
     constants,
     label,
 )
@@ -34,33 +31,9 @@ def tasks_of(path: Path) -> list[dict[str, Any]]:
 
 def syntax_check(folder: Path, *playbooks: str) -> str:
     """Return what ansible-playbook says about the syntax of playbooks, which must be fine."""
-    installed = folder / "ansible_collections" / "aliops" / "cloudmonitor"
-    installed.parent.mkdir(parents=True)
-    installed.symlink_to(ROOT)
     (folder / "ansible.cfg").touch()
-    done = subprocess.run(
-        [
-            Path(sys.executable).with_name("ansible-playbook"),
-            *("-i", "localhost,shop,web,", "--syntax-check", *playbooks),
-        ],
-        cwd=folder,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "LC_ALL": "C.UTF-8",
-            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(folder),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    hosts = ("-i", "localhost,shop,web,")
+    return output_of_ansible(folder, "ansible-playbook", *hosts, "--syntax-check", *playbooks)
 
 
 def test_ansible_accepts_the_examples_of_every_module_and_role(tmp_path: Path) -> None:

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +23,8 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options impor
     CONNECTION_OPTIONS,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.modules import custom_event
+from ansible_collections.aliops.cloudmonitor.tests.programs import output_of_ansible
+from ansible_collections.aliops.cloudmonitor.tests.unit.test_meta import callback_options
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -99,15 +98,6 @@ def test_connection_options_are_those_of_the_code() -> None:
         if option.default is not None:
             written = str(option.default).removesuffix(".0").lower()
             assert re.findall(r"`([^`]+)`", default)[0] == written, name
-
-
-def callback_options() -> dict[str, Any]:
-    """The callback's own options, without those of the connection."""
-    path = ROOT / "plugins/callback/deployment_events.py"
-    text = re.search(r'^DOCUMENTATION = r"""(.*?)"""', path.read_text("utf-8"), re.M | re.S)
-    assert text
-    options: dict[str, Any] = yaml.safe_load(text.group(1))["options"]
-    return options
 
 
 def test_callback_options_are_those_of_its_documentation() -> None:
@@ -249,33 +239,14 @@ def test_options_in_the_examples_exist(example: Any) -> None:
 
 def ansible(folder: Path, program: str, *args: str, hosts: str = "localhost,") -> str:
     """Run a program of Ansible's in a project, whose ansible.cfg counts; return what it says."""
-    installed = folder / "ansible_collections" / "aliops" / "cloudmonitor"
-    if not installed.exists():
-        installed.parent.mkdir(parents=True)
-        installed.symlink_to(ROOT)
-    done = subprocess.run(
-        [Path(sys.executable).with_name(program), "-i", hosts, *args],
-        cwd=folder,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "LC_ALL": "C.UTF-8",
-            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(folder),
-            "ALIBABA_CLOUD_ACCESS_KEY_ID": "id",
-            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret",
-            "CLOUDMONITOR_ENDPOINT": "http://127.0.0.1:9",  # nobody listens there
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
+    return output_of_ansible(
+        folder,
+        program,
+        *("-i", hosts, *args),
+        ALIBABA_CLOUD_ACCESS_KEY_ID="id",
+        ALIBABA_CLOUD_ACCESS_KEY_SECRET="secret",
+        CLOUDMONITOR_ENDPOINT="http://127.0.0.1:9",  # nobody listens there
     )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 @pytest.mark.parametrize("example", examples())

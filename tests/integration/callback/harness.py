@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cloudmonitor_receiver import Receiver
 
 from ansible_collections.aliops.cloudmonitor.tests.integration import quiet
@@ -292,6 +293,13 @@ def using(folder: Path, receiver: Receiver) -> Iterator[Project]:
     finally:
         project.settled(30)
     check_contents(receiver)
+
+
+@pytest.fixture
+def project(tmp_path: Path, receiver: Receiver) -> Iterator[Project]:
+    """A project that reports to the receiver. It fails when something of it is left running."""
+    with using(tmp_path / "project", receiver) as made:
+        yield made
 
 
 def check_contents(receiver: Receiver) -> None:

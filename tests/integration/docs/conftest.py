@@ -5,20 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import project
 
-import pytest
-from cloudmonitor_receiver import Receiver
-
-from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
-    Project,
-    using,
-)
-
-
-@pytest.fixture
-def project(tmp_path: Path, receiver: Receiver) -> Iterator[Project]:
-    """A project that reports to the receiver. It fails when something of it is left running."""
-    with using(tmp_path / "project", receiver) as made:
-        yield made
+__all__ = ["project"]

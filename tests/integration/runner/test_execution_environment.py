@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
 from ansible_collections.aliops.cloudmonitor.tests.integration.runner.harness import FILES, tool
+from ansible_collections.aliops.cloudmonitor.tests.programs import output_of
 
 COLLECTION = FILES.parent
 
@@ -27,23 +26,6 @@ def builder() -> str:
     return command
 
 
-def run(folder: Path, *command: str | Path) -> str:
-    """Run a command to its end and return what it says."""
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C.UTF-8"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
 def test_introspection_finds_requests_in_our_meta(builder: str, tmp_path: Path) -> None:
     # A copy of its own: the tool looks into every collection that it finds beside it.
     place = tmp_path / "ansible_collections" / "aliops" / "cloudmonitor"
@@ -52,7 +34,7 @@ def test_introspection_finds_requests_in_our_meta(builder: str, tmp_path: Path) 
         (place / name).parent.mkdir(exist_ok=True)
         shutil.copy2(COLLECTION / name, place / name)
 
-    said = run(tmp_path, builder, "introspect", tmp_path, "--write-pip", "pip.txt")
+    said = output_of(tmp_path, builder, "introspect", tmp_path, "--write-pip", "pip.txt")
 
     written = (tmp_path / "pip.txt").read_text(encoding="utf-8").splitlines()
     wanted = (COLLECTION / "requirements.txt").read_text(encoding="utf-8").split()
@@ -68,7 +50,7 @@ def test_the_example_makes_a_build_context_that_installs_the_collection(
 
     context = tmp_path / "context"
     options = ("--file", definition, "--context", context, "--output-filename", "Containerfile")
-    run(tmp_path, builder, "create", *options)
+    output_of(tmp_path, builder, "create", *options)
 
     container = (context / "Containerfile").read_text(encoding="utf-8")
     needs = yaml.safe_load(definition.read_text(encoding="utf-8"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -25,6 +24,7 @@ from ansible_collections.aliops.cloudmonitor.tests.docs_examples import (
     section,
     tables,
 )
+from ansible_collections.aliops.cloudmonitor.tests.unit.test_meta import callback_options
 
 ROOT = Path(__file__).resolve().parents[3]
 CALLBACK = guide("guide_callback")
@@ -37,15 +37,6 @@ def table(page: Path, first_heading: str) -> list[list[str]]:
     """Return the rows of the table whose first column is called so, without the heading."""
     (found,) = [rows for rows in tables(page) if rows[0][0] == first_heading]
     return found[1:]
-
-
-def callback_options() -> dict[str, Any]:
-    """Return the callback's own options, without those of the connection."""
-    path = ROOT / "plugins/callback/deployment_events.py"
-    text = re.search(r'^DOCUMENTATION = r"""(.*?)"""', path.read_text("utf-8"), re.M | re.S)
-    assert text
-    options: dict[str, Any] = yaml.safe_load(text.group(1))["options"]
-    return options
 
 
 def test_the_callback_guide_has_every_option_with_its_default_and_variable() -> None:
