@@ -71,6 +71,8 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
+        # What is killed leaves its temporary folders behind; pytest removes these.
+        "TMPDIR": str(home.parent),
         "LC_ALL": "C.UTF-8",
         "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
         "ANSIBLE_CONFIG": str(home / "ansible.cfg"),
