@@ -103,7 +103,7 @@ def _clock(attempt: Attempt) -> Finding:
         "clock",
         WRONG,
         "this machine's clock is %s %s that of the answer" % (_span(abs(skew)), direction),
-        "Set the clock, for example with an NTP service: a signature holds for some minutes only.",
+        "Set the clock, for example with an NTP service: requests are signed together with their time.",
     )
 
 

@@ -122,7 +122,9 @@ def test_cron_delivers_with_nothing_but_the_file_with_the_accesskey(
     assert len(_when) == 5
 
     ended = reader.run(
-        command.replace("/srv/deploy", str(project.folder)), CLOUDMONITOR_ENDPOINT=None, **NO_KEY
+        command.replace("/srv/deploy", str(project.folder)).replace("/opt/ansible/bin/", ""),
+        CLOUDMONITOR_ENDPOINT=None,
+        **NO_KEY,
     )
 
     assert fine(ended) == ""
