@@ -49,6 +49,7 @@ from ..plugin_utils._check_settings import (
     SECTION,
     Setting,
     aligned,
+    hidden_ids,
     notes_on_use,
     origin_of,
     shown_credentials,
@@ -194,6 +195,7 @@ class _Checked:
     def look_at_key(self) -> None:
         """Find the AccessKey, wherever it is."""
         configured = self._settings["access_key_id"]
+        self._secrets += hidden_ids(self._environ, configured.value)
         environ = with_id(self._environ, configured.value)
         if environ is not self._environ:
             self._id_origin = configured.origin
@@ -203,6 +205,7 @@ class _Checked:
             self.findings.append(of_error("AccessKey", str(exc)))
         else:
             self._secrets += self._credentials.secrets
+            self._secrets += hidden_ids({}, self._credentials.access_key_id)
             kind = "temporary" if self._credentials.security_token else "lasting"
             self.findings.append(Finding("AccessKey", OK, "a %s one is given" % kind))
         self.findings += notes_on_use(self._settings, self._credentials, self._id_origin)

@@ -23,6 +23,8 @@ _CREDENTIALS = {option.name for option in CONNECTION_OPTIONS if option.is_creden
 # Name, value and origin, each ready to be shown.
 Row = tuple[str, str, str]
 _SECRETS = ("access_key_secret", "security_token")
+# What Alibaba Cloud's ids begin with: lasting ones, and temporary ones.
+_ID_BEGINS = ("LTAI", "STS.")
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,21 @@ def shown_credentials(
     return rows
 
 
+def like_an_id(key_id: str) -> bool:
+    """Return whether it looks like an AccessKey id. What does not may be the secret."""
+    return key_id.startswith(_ID_BEGINS)
+
+
+def hidden_ids(environ: Mapping[str, str], *others: Any) -> list[str]:
+    """Return what is given as an id and does not look like one, so that nobody is shown it."""
+    given = [environ.get(name) for name in ID_VARIABLES]
+    return [str(one) for one in (*given, *others) if one and not like_an_id(str(one))]
+
+
 def shortened(key_id: str) -> str:
-    """Return enough of an AccessKey id to tell it from another one."""
+    """Return enough of an AccessKey id to tell it from another one, and no part of a secret."""
+    if not like_an_id(key_id):
+        return "given"
     if len(key_id) < 12:
         return key_id[:2] + "..."
     return "%s...%s" % (key_id[:6], key_id[-3:])
@@ -234,7 +249,14 @@ def notes_on_use(
         notes.append(
             Finding("settings", NOTE, text, "Turn it on, with the authority's file as ca_path.")
         )
-    if found is not None and found.security_token and not found.access_key_id.startswith("STS."):
+    if found is not None and not like_an_id(found.access_key_id):
+        text = "the AccessKey id does not look like one: are id and secret swapped?"
+        fix = (
+            "See that access_key_id is the one that begins with LTAI, or with STS. for a temporary "
+            "AccessKey. Only very old ones begin otherwise."
+        )
+        notes.append(Finding("AccessKey", NOTE, text, fix))
+    elif found is not None and found.security_token and found.access_key_id[:4] != "STS.":
         text = "there is a security token, but the AccessKey id does not begin with STS."
         fix = "Take the token away when the AccessKey is a lasting one: its signature is refused."
         notes.append(Finding("AccessKey", NOTE, text, fix))

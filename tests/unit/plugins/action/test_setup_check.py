@@ -139,6 +139,23 @@ def test_a_value_of_a_wrong_type_is_named_with_the_variable_that_counts(
     )
 
 
+def test_a_secret_in_the_place_of_the_id_is_shown_in_no_part(
+    environ: pytest.MonkeyPatch,
+) -> None:
+    environ.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", SECRET)
+    environ.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", KEY_ID)
+    environ.setenv("CLOUDMONITOR_START_EVENT", "a-" + SECRET)
+
+    result = run(ActionModule, {}, {})
+
+    assert "access_key_id given ALIBABA_CLOUD_ACCESS_KEY_ID" in [
+        " ".join(line.split()) for line in result["settings"]
+    ]
+    assert any(line.startswith("start_event") for line in result["settings"])
+    assert SECRET[:6] not in str(result)
+    assert "are id and secret swapped?" in str(result["checks"])
+
+
 @pytest.mark.parametrize(("core", "told"), [("2.20.9", True), ("2.21.0", False)])
 def test_extra_variables_are_told_where_they_do_not_count(
     environ: pytest.MonkeyPatch, core: str, told: bool

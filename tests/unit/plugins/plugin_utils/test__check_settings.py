@@ -19,6 +19,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options impor
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check_settings import (
     Setting,
     aligned,
+    hidden_ids,
     notes_on_use,
     origin_of,
     shortened,
@@ -113,11 +114,25 @@ def test_an_id_from_a_file_says_so() -> None:
     assert key_id == ("access_key_id", "LTAI5t...N2p", "FILE")
 
 
-@pytest.mark.parametrize("key_id", ["a", "short", "LTAI5tQ8rZ3yWq7XkLmN2p", "STS.NTexampleXyz"])
+@pytest.mark.parametrize("key_id", ["LTAI5", "LTAI5tQ8rZ3yWq7XkLmN2p", "STS.NTexampleXyz"])
 def test_an_id_is_shown_in_part(key_id: str) -> None:
     assert shortened(key_id) != key_id
     assert shortened(key_id).startswith(key_id[:1])
     assert len(shortened(key_id).replace("...", "")) <= max(2, len(key_id) * 3 // 4)
+
+
+@pytest.mark.parametrize("source", ["environment", "chain"])
+def test_nothing_of_a_secret_in_the_place_of_the_id_is_shown(source: str) -> None:
+    swapped = Credentials("kZ8secretSecret", "LTAI5tQ8rZ3yWq7XkLmN2p", TOKEN, source)
+    environ = {"ALICLOUD_ACCESS_KEY": "kZ8secretSecret"}
+
+    (key_id, _secret, _token) = shown_credentials(swapped, environ, "")
+    (note,) = notes_on_use(settings_of(), swapped, "")
+
+    assert key_id[1] == "given"
+    assert hidden_ids(environ, LASTING.access_key_id, None) == ["kZ8secretSecret"]
+    assert "are id and secret swapped?" in note.text
+    assert "begins with LTAI" in note.fix
 
 
 @pytest.mark.parametrize(
