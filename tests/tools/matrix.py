@@ -5,21 +5,26 @@
 
 Together the cores run on every Python that a controller may have. The Pythons are those that
 each version's own ansible-test lists (controller and target in its _util/target/common).
+
+A machine with a few Pythons does what it can. With the argument "complete", or the variable CI
+set, what is skipped or not installed is a failure.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import environments
-from commands import StepSkipped
+from commands import StepFailed, StepSkipped
 from environments import Environment
 from steps import Steps
 
 KINDS = ("unit", "integration", "targets", "sanity")
+COMPLETE = "complete"
 
 Step = tuple[str, Callable[[Steps], None]]
 
@@ -85,23 +90,28 @@ CORES = (
 
 @dataclass(frozen=True)
 class Choice:
-    """What of the matrix is wanted, and the arguments that are left for the tests."""
+    """What of the matrix is wanted, and the arguments that are left for the tests.
+
+    ``complete`` tells that nothing of it may be missing.
+    """
 
     cores: Sequence[Core]
     kinds: Sequence[str]
     left: list[str]
+    complete: bool = False
 
 
 def choice(arguments: Sequence[str]) -> Choice:
     """Read arguments such as ``2.19 2.21 unit -k signature``; without any, everything is meant."""
     words = list(arguments)
-    versions = [core.version for core in CORES]
+    names = {COMPLETE, *KINDS, *(core.version for core in CORES)}
     chosen: list[str] = []
-    while words and (words[0] in versions or words[0] in KINDS):
+    while words and words[0] in names:
         chosen.append(words.pop(0))
     cores = [core for core in CORES if core.version in chosen] or CORES
     kinds = [kind for kind in KINDS if kind in chosen] or KINDS
-    return Choice(cores, kinds, words)
+    complete = COMPLETE in chosen or os.environ.get("CI", "") not in ("", "0", "false")
+    return Choice(cores, kinds, words, complete)
 
 
 def plan(steps: Steps) -> list[Step]:
@@ -120,6 +130,8 @@ def plan(steps: Steps) -> list[Step]:
             (f"{core.version}  {python:<6}  {_NAMES[kind]}", partial(_STEPS[kind], core))
             for kind in kinds
         ]
+    if wanted.complete:
+        planned = [(name, partial(_complete, step=step)) for name, step in planned]
     return planned
 
 
@@ -134,6 +146,16 @@ def _set_up(steps: Steps, wanted: Choice) -> None:
         for version in environments.PYTHONS:
             python = environments.target(steps.workspace.cache, version)
             print(f"modules on Python {version}: {python or 'none, not installed'}")
+
+
+def _complete(steps: Steps, step: Callable[[Steps], None]) -> None:
+    """Run a step of which nothing may be missing. Raises StepFailed when something is."""
+    try:
+        step(steps)
+    except StepSkipped as skipped:
+        raise StepFailed(f"not complete: {skipped}") from None
+    if _NOT_INSTALLED in steps.said:
+        raise StepFailed("not complete")
 
 
 def _skip(steps: Steps, why: StepSkipped) -> None:
@@ -160,7 +182,7 @@ def _targets(core: Core, steps: Steps) -> None:
         steps.on_targets(core.environment(steps), list(there.values()))
     finally:
         missing = ", ".join(version for version in core.targets if version not in there)
-        parts = [steps.said, f"Python {', '.join(there)}", missing and f"not installed: {missing}"]
+        parts = [steps.said, f"Python {', '.join(there)}", missing and _NOT_INSTALLED + missing]
         steps.said = "; ".join(filter(None, parts))
 
 
@@ -168,6 +190,7 @@ def _sanity(core: Core, steps: Steps) -> None:
     steps.sanity_of(core.environment(steps))
 
 
+_NOT_INSTALLED = "not installed: "
 _NAMES = {
     "unit": "unit tests",
     "integration": "integration tests",
