@@ -117,6 +117,14 @@ def test_a_form_names_parts_that_there_are() -> None:
         assert f"## {''.join(title)}\n" in readme
 
 
+def test_a_form_leads_to_the_troubleshooting_guide() -> None:
+    text = (GITHUB / "ISSUE_TEMPLATE" / "bug.yml").read_text(encoding="utf-8")
+    links = re.findall(r"https://github\.com/aliops/cloudmonitor/blob/main/([^\s)]+)", text)
+
+    assert "docs/docsite/rst/guide_troubleshooting.rst" in links
+    assert all((ROOT / link).is_file() for link in links)
+
+
 def test_the_tag_of_this_version_can_be_released() -> None:
     version = load(ROOT / "galaxy.yml")["version"]
     left = [fault for fault in check_tag.faults(version, ROOT) if "fragments" not in fault]
