@@ -52,7 +52,7 @@ def proxies_for(url: str, environ: Mapping[str, str]) -> Dict[str, str]:
 
     Lower-case names win. ``no_proxy`` is a list of host names, domain suffixes, or ``*``.
     It is read here and not by requests, which on macOS asks the system and may crash in a
-    forked process.
+    forked process. Raises ConfigurationError for a proxy that is no URL.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
@@ -63,10 +63,26 @@ def proxies_for(url: str, environ: Mapping[str, str]) -> Dict[str, str]:
             return {}
     for scheme in (parts.scheme, "all"):
         variable = scheme + "_proxy"
-        proxy = environ.get(variable) or environ.get(variable.upper())
-        if proxy:
-            return {parts.scheme: proxy if "://" in proxy else "http://" + proxy}
+        for name in (variable, variable.upper()):
+            if environ.get(name):
+                return {parts.scheme: _proxy_url(name, environ[name])}
     return {}
+
+
+def _proxy_url(variable: str, proxy: str) -> str:
+    """Return the URL of a proxy. What cannot be read is not shown: it may hold a password."""
+    url = proxy if "://" in proxy else "http://" + proxy
+    try:
+        parts = urlsplit(url)
+        readable = bool(parts.hostname) and parts.port != 0 and "\\" not in url
+    except ValueError:
+        readable = False
+    if not readable:
+        raise ConfigurationError(
+            "%s: the address of the proxy cannot be read. Write the special characters of its "
+            "user name and password percent-encoded." % variable
+        )
+    return url
 
 
 def own_address() -> str:
@@ -90,7 +106,7 @@ class Transport:
     """Posts bodies to one endpoint over one requests session."""
 
     def __init__(self, connection: Connection, environ: Mapping[str, str]) -> None:
-        """Raises ConfigurationError when ``ca_path`` is not there."""
+        """Raises ConfigurationError when ``ca_path`` is not there or a proxy is no URL."""
         if connection.ca_path and not os.path.exists(connection.ca_path):
             raise ConfigurationError(
                 "ca_path: there is no file or directory %s." % connection.ca_path

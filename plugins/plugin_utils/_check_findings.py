@@ -103,7 +103,8 @@ def _clock(attempt: Attempt) -> Finding:
         "clock",
         WRONG,
         "this machine's clock is %s %s that of the answer" % (_span(abs(skew)), direction),
-        "Set the clock, for example with an NTP service: requests are signed together with their time.",
+        "Set the clock, for example with an NTP service: requests are signed together with their "
+        "time.",
     )
 
 

@@ -136,9 +136,9 @@ def _value(setting: Setting) -> str:
 def without_password(url: str) -> str:
     """Return a URL without user name, password and query."""
     scheme, colon, rest = url.partition("://")
-    shown = (rest if colon else url).partition("?")[0]
-    if "@" in shown:
-        shown = shown.rpartition("@")[2] + " (with a user name)"
+    shown = rest if colon else url
+    named = "@" in shown  # looked at first: an unencoded password may hold anything
+    shown = shown.rpartition("@")[2].partition("?")[0] + (" (with a user name)" if named else "")
     return scheme + colon + shown if colon else shown
 
 

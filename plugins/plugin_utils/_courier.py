@@ -27,7 +27,7 @@ from typing import Any
 from ..module_utils._client import backoff
 from ..module_utils._connection import Connection
 from ..module_utils._credentials import Credentials
-from ..module_utils._errors import DeliveryError
+from ..module_utils._errors import CloudMonitorError, DeliveryError
 from ..module_utils._event import Event
 from ._adoption import adopt
 from ._delivery import Delivery
@@ -303,5 +303,6 @@ def main() -> None:
         Courier(settings).run()
     except Exception as exc:  # there is nobody to raise it to
         folder = Folder(Outbox(settings.outbox).runs / settings.folder)
+        text = str(exc) if isinstance(exc, CloudMonitorError) else repr(exc)
         with contextlib.suppress(OSError):
-            folder.set_status({"state": "trouble", "text": "delivery failed: %r" % exc})
+            folder.set_status({"state": "trouble", "text": "delivery failed: %s" % text})

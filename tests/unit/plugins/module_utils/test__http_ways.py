@@ -92,13 +92,8 @@ def test_https_goes_through_a_tunnel_and_its_refusal_is_the_proxy_s() -> None:
     [
         "http://u:hunter2@127.0.0.1:{port}",
         "http://u:hun@hunter2@127.0.0.1:{port}",
-        "http://u:hunter2@:99999",
-        "http://u:hun@hunter2@:99999",
-        "http://u:hun/hunter2@127.0.0.1:99999",
         "socks5://u:hunter2@127.0.0.1:{port}",
-        "http://[",
         "http://a..b:1",
-        "://",
         "ftp://127.0.0.1:{port}",
         "x" * 80 + ":1",
     ],
@@ -145,6 +140,27 @@ def test_the_proxy_variables_mean_what_they_mean_elsewhere(
     url: str, environ: dict[str, str], proxies: dict[str, str]
 ) -> None:
     assert _http.proxies_for(url, environ) == proxies
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        *("http://ada:hun%ster2@proxy.example:3128" % one for one in ("?", "/", "#", "[", "\\")),
+        "http://ada:hunter2@:99999",
+        "http://ada:hun@hunter2@:99999",
+        "http://ada:hun/ter2@127.0.0.1:99999",
+        "http://[",
+        "://",
+    ],
+)
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
+def test_a_proxy_that_is_no_url_is_an_error_without_its_password(proxy: str, variable: str) -> None:
+    with pytest.raises(ConfigurationError, match=variable) as caught:
+        _http.proxies_for("http://a.example", {variable: proxy})
+
+    assert "hun" not in str(caught.value)
+    assert "ada" not in str(caught.value)
+    assert "percent-encoded" in str(caught.value)
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused_for_good(tmp_path: Path) -> None:

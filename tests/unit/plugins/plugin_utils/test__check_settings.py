@@ -137,7 +137,14 @@ def test_nothing_of_a_secret_in_the_place_of_the_id_is_shown(source: str) -> Non
 
 @pytest.mark.parametrize(
     "url",
-    ["http://me:pa55@host:1", "http://me:pa/55@host", "me:pa55@host", "http://host/?key=pa55"],
+    [
+        "http://me:pa55@host:1",
+        "http://me:pa/55@host",
+        "http://me:pa?55@host",
+        "http://me:pa@55?@host",
+        "me:pa55@host",
+        "http://host/?key=pa55",
+    ],
 )
 def test_a_password_in_a_url_is_not_shown(url: str) -> None:
     assert "pa55" not in without_password(url)
