@@ -18,7 +18,12 @@ VALUE_BYTES = 1024
 _LOOKUPS = frozenset({"lookup", "query", "q"})
 # Through these every variable can be reached, past what is looked at here.
 _WAYS_ROUND = frozenset({"vars", "hostvars"})
-_DECRYPTS = frozenset({"unvault", "ansible.builtin.unvault", "ansible.legacy.unvault"})
+# Filters that open a vault or look at the disk, under each of their names.
+_REACHES_OUT = frozenset(
+    prefix + name
+    for prefix in ("", "ansible.builtin.", "ansible.legacy.")
+    for name in ("unvault", "fileglob")
+)
 _READS_FILES = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 # The first line of a template may name other brackets than these.
 _OTHER_BRACKETS = "#jinja2:"
@@ -71,7 +76,9 @@ def _is_harmless(value: Any, variables: Mapping[str, Any], depth: int) -> bool:
     if str(value).startswith(_OTHER_BRACKETS) or names & (_LOOKUPS | _WAYS_ROUND):
         return False
     filters = {node.name for node in tree.find_all(nodes.Filter)}
-    if filters & _DECRYPTS or any(True for _node in tree.find_all(_READS_FILES)):
+    # map() and its like take the name of a filter as a text.
+    texts = {node.value for node in tree.find_all(nodes.Const) if isinstance(node.value, str)}
+    if (filters | texts) & _REACHES_OUT or any(True for _node in tree.find_all(_READS_FILES)):
         return False
     return all(
         _is_harmless(variables[name], variables, depth - 1) for name in names if name in variables

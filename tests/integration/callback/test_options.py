@@ -204,9 +204,10 @@ MISTAKES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "an outbox that is a link": ({"CLOUDMONITOR_OUTBOX": "{}/link"}, ("outbox", "link")),
     "an outbox that is a file": ({"CLOUDMONITOR_OUTBOX": "{}/hosts"}, ("outbox", "a file")),
     "no requests": ({"PYTHONPATH": "{}/norequests"}, ("requests", "install")),
-    "a group that is no number": ({"CLOUDMONITOR_GROUP_ID": "shop"}, ("group_id", "shop")),
+    # ansible-core 2.18 does not say which value it is.
+    "a group that is no number": ({"CLOUDMONITOR_GROUP_ID": "shop"}, ("group_id",)),
     "an unknown choice": ({"CLOUDMONITOR_FAILURE_DETAILS": "all"}, ("failure_details", "all")),
-    "a time that is none": ({"CLOUDMONITOR_FLUSH_TIMEOUT": "soon"}, ("flush_timeout", "soon")),
+    "a time that is none": ({"CLOUDMONITOR_FLUSH_TIMEOUT": "soon"}, ("flush_timeout",)),
     "a negative timeout": ({"CLOUDMONITOR_TIMEOUT": "-1"}, ("timeout",)),
     "an event without a name": ({"CLOUDMONITOR_START_EVENT": " "}, ("start_event",)),
 }  # fmt: skip
