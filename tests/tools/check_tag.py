@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""See that a tag names the version that the collection has, and that it has release notes.
+"""See that a tag is the version that the collection has and its files name, with release notes.
 
 usage: python check_tag.py TAG FOLDER (the collection). On the standard library, so that it runs
 before anything is installed.
@@ -12,6 +12,10 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+
+# What people copy installs a release and not what is new since.
+SOURCE = "https://github.com/aliops/cloudmonitor.git"
+PINNED = ("awx/requirements.yml", "docs/docsite/rst/guide_awx.rst")
 
 
 def faults(tag: str, root: Path) -> list[str]:
@@ -25,6 +29,13 @@ def faults(tag: str, root: Path) -> list[str]:
     changes = (root / "changelogs" / "changelog.yaml").read_text(encoding="utf-8")
     if not re.search(rf"^  {re.escape(tag)}:$", changes, re.MULTILINE):
         found.append(f"changelogs/changelog.yaml has no release {tag}")
+    for name in PINNED:
+        text = (root / name).read_text(encoding="utf-8")
+        pinned = re.findall(
+            rf"name: {re.escape(SOURCE)}\n +type: git\n +version: (\S+)$", text, re.M
+        )
+        if pinned != [tag]:
+            found.append(f"{name} installs {', '.join(pinned) or 'no version'}, not {tag}")
     left = sorted((root / "changelogs" / "fragments").glob("[!.]*"))
     if left:
         found.append(f"changelogs/fragments still has {', '.join(path.name for path in left)}")

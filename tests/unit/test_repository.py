@@ -132,12 +132,18 @@ def test_the_tag_of_this_version_can_be_released() -> None:
     assert left == []  # between two releases there are fragments
 
 
-def checkout(folder: Path, version: str = VERSION, released: str = VERSION) -> Path:
+def checkout(
+    folder: Path, version: str = VERSION, released: str = VERSION, pinned: str = VERSION
+) -> Path:
     (folder / "changelogs" / "fragments").mkdir(parents=True)
     (folder / "changelogs" / "fragments" / ".keep").touch()
     (folder / "galaxy.yml").write_text(f"name: x\nversion: {version}\n", encoding="utf-8")
     changes = f"---\nreleases:\n  {released}:\n    changes: {{}}\n"
     (folder / "changelogs" / "changelog.yaml").write_text(changes, encoding="utf-8")
+    for name in check_tag.PINNED:
+        (folder / name).parent.mkdir(parents=True)
+        text = f"  - name: {check_tag.SOURCE}\n    type: git\n    version: {pinned}\n"
+        (folder / name).write_text(text, encoding="utf-8")
     return folder
 
 
@@ -162,6 +168,12 @@ def test_a_tag_with_fragments_left_is_refused(tmp_path: Path) -> None:
 
     (fault,) = check_tag.faults(VERSION, folder)
     assert "7-a-fix.yml" in fault
+
+
+def test_a_tag_is_refused_when_awx_would_install_another_version(tmp_path: Path) -> None:
+    faults = check_tag.faults(VERSION, checkout(tmp_path, pinned="main"))
+
+    assert faults == [f"{name} installs main, not 1.0.0" for name in check_tag.PINNED]
 
 
 def test_every_complaint_of_galaxy_s_importer_counts() -> None:
