@@ -103,16 +103,18 @@ def check_outbox(path: Path, make: bool, needed: bool) -> list[Finding]:
     ``make``: it may be made and put right; ``needed``: the callback is enabled, so that an outbox
     that cannot be used is a failure.
     """
-    outbox = Outbox(path)
+    outbox, before = Outbox(path), 0o700
     if not make and not os.path.lexists(path):
         why = "the callback, which makes it, is not enabled" if not needed else "it is check mode"
         return [Finding("outbox", SKIPPED, "%s is not there yet, and %s" % (path, why))]
     try:
-        before = stat.S_IMODE(os.lstat(path).st_mode) if os.path.lexists(path) else 0o700
+        if os.path.lexists(path):
+            before = outbox.mode()
         if make:
             outbox.prepare()
-        with outbox.probe():
-            pass
+        if make or not before & 0o022:  # where others write, they may have put a link in the way
+            with outbox.probe():
+                pass
         counted = count(outbox)
         text = "%s, %s" % (path, _owner_and_mode(path))
     except (OutboxError, OSError) as exc:
@@ -124,10 +126,19 @@ def check_outbox(path: Path, make: bool, needed: bool) -> list[Finding]:
             )
         found = of_error("outbox", said.removeprefix("outbox: "))
         return [found if needed else replace(found, state=NOTE)]
-    if before != 0o700 and make:
+    if before & 0o077 and make:
         text += " (it was %04o, and open to others)" % before
     waiting = "%d event%s waiting" % (counted.pending, "" if counted.pending == 1 else "s")
     findings = [Finding("outbox", OK, "%s, %s" % (text, waiting))]
+    if before & 0o077 and not make:
+        findings.append(
+            Finding(
+                "outbox",
+                NOTE,
+                "%s is open to others (mode %04o)" % (path, before),
+                "Close it with chmod 700. The callback does so, too, when it next reports a run.",
+            )
+        )
     if counted.dead_count:
         reason = " ".join(str(counted.dead[0]["reason"]).split())[:300]
         findings.append(

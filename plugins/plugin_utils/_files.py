@@ -82,15 +82,20 @@ def private_folder(path: Path) -> None:
     """Make ``path``, or see that it is ours, no link, and closed to others. Raises OSError."""
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
+    if mode_of_own(path) != 0o700:
+        path.chmod(0o700)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise OSError(0, "it is not writable")
+
+
+def mode_of_own(path: Path) -> int:
+    """Return the mode of a folder that is ours and no link. Raises OSError for any other."""
     found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode):
         raise OSError(0, "it is a link or a file, not a directory")
     if found.st_uid != os.geteuid():
         raise OSError(0, "it belongs to another user")
-    if stat.S_IMODE(found.st_mode) != 0o700:
-        path.chmod(0o700)
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise OSError(0, "it is not writable")
+    return stat.S_IMODE(found.st_mode)
 
 
 def by_age(folder: Path) -> list[Path]:

@@ -39,6 +39,7 @@ from ._files import (
     add_line,
     beats,
     by_age,
+    mode_of_own,
     private_folder,
     read_small,
     record_of,
@@ -225,10 +226,27 @@ class Outbox:
             for folder in (self.root, self.runs, self.dead, self.damaged):
                 private_folder(folder)
         except OSError as exc:
-            raise OutboxError(
-                "outbox: %s cannot be used (%s). Make it writable, or name another directory as "
-                "outbox or CLOUDMONITOR_OUTBOX." % (self.root, exc.strerror or exc)
-            ) from exc
+            raise self._unusable(exc) from exc
+
+    def mode(self) -> int:
+        """Return the outbox's mode once its folders are seen to be ours and no links.
+
+        Changes nothing, and needs only the outbox itself to be there. Raises OutboxError.
+        """
+        try:
+            found = mode_of_own(self.root)
+            for folder in (self.runs, self.dead, self.damaged):
+                with suppress(FileNotFoundError):
+                    mode_of_own(folder)
+        except OSError as exc:
+            raise self._unusable(exc) from exc
+        return found
+
+    def _unusable(self, why: OSError) -> OutboxError:
+        return OutboxError(
+            "outbox: %s cannot be used (%s). Make it writable, or name another directory as "
+            "outbox or CLOUDMONITOR_OUTBOX." % (self.root, why.strerror or why)
+        )
 
     def create(self, deployment_id: str) -> Folder:
         """Make the folder of a new deployment. Raises OutboxError.

@@ -128,11 +128,60 @@ def test_an_outbox_is_only_looked_at_when_it_may_not_be_made(tmp_path: Path) -> 
     place.mkdir()
     place.chmod(0o755)
 
-    (found,) = check_outbox(place, make=False, needed=True)
+    found, note = check_outbox(place, make=False, needed=True)
 
-    assert found.state == OK
+    assert (found.state, note.state) == (OK, NOTE)
+    assert "open to others (mode 0755)" in note.text
+    assert "chmod 700" in note.fix
     assert place.stat().st_mode & 0o777 == 0o755
     assert list(place.iterdir()) == []
+
+
+def unsafe(place: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make an outbox that no run uses."""
+    elsewhere = place.with_name("elsewhere")
+    elsewhere.mkdir()
+    if how == "link":
+        place.symlink_to(elsewhere)
+        return
+    place.mkdir(mode=0o700)
+    if how == "link in it":
+        (place / "runs").symlink_to(elsewhere)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: place.stat().st_uid + 1)
+
+
+@pytest.mark.parametrize("how", ["link", "link in it", "foreign"])
+@pytest.mark.parametrize(("needed", "state"), [(True, WRONG), (False, NOTE)])
+def test_an_outbox_that_a_run_refuses_is_refused_without_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, needed: bool, state: str
+) -> None:
+    place = tmp_path / "outbox"
+    unsafe(place, how, monkeypatch)
+    touched: list[Path] = []
+    monkeypatch.setattr(Path, "touch", lambda path, **_how: touched.append(path))
+
+    (found,) = check_outbox(place, make=False, needed=needed)
+
+    assert found.state == state
+    assert "%s cannot be used" % place in found.text
+    assert ("another user" if how == "foreign" else "a link") in found.text
+    assert touched == []
+
+
+def test_nothing_is_written_into_an_outbox_where_others_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "outbox"
+    place.mkdir()
+    place.chmod(0o777)
+    touched: list[Path] = []
+    monkeypatch.setattr(Path, "touch", lambda path, **_how: touched.append(path))
+
+    _found, note = check_outbox(place, make=False, needed=True)
+
+    assert (note.state, "mode 0777" in note.text) == (NOTE, True)
+    assert touched == []
 
 
 def test_an_outbox_that_nobody_needs_is_no_failure(tmp_path: Path) -> None:
