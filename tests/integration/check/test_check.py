@@ -132,6 +132,12 @@ def test_it_runs_without_an_inventory_and_by_any_strategy(project: Checked) -> N
     assert (told.rc, len(project.receiver.events)) == (0, 1)
 
 
+def test_tags_leave_nothing_of_the_check_out(project: Checked) -> None:
+    told = project.check("--tags", "deploy", ALIBABA_CLOUD_ACCESS_KEY_ID=None)
+
+    assert (told.rc, told.wrong) == (2, ["AccessKey"])
+
+
 def test_what_waits_and_what_was_refused_is_told_and_left_where_it_is(project: Checked) -> None:
     project.leave("waits")
     project.leave("refused", "permission")
