@@ -115,11 +115,16 @@ class ActionModule(ActionBase):
         # Loading the class makes its options known, under the name that it has there.
         name = callback_loader.get(CALLBACK, class_only=True)._load_name
         definitions = C.config.get_configuration_definitions("callback", name)
-        variables = {}
-        if _core() >= _EXTRA_VARS_FROM:
-            variables = {key: self._templar.template(value) for key, value in self._extra.items()}
+        counts = _core() >= _EXTRA_VARS_FROM
+        variables, broken = self._extra_of(definitions if counts else {})
         settings, wrong = {}, []
         for option, definition in definitions.items():
+            name_of_broken = next((one for one in _variables_of(definition) if one in broken), "")
+            if name_of_broken:
+                origin = "-e %s" % name_of_broken
+                settings[option] = Setting(option, definition.get("default"), origin, False)
+                wrong.append(_undefined(option, origin))
+                continue
             try:
                 with without_empty_variables():
                     value, origin = C.config.get_config_value_and_origin(
@@ -140,6 +145,20 @@ class ActionModule(ActionBase):
             for entry in definition.get("env") or ()
         }
         return settings, wrong
+
+    def _extra_of(
+        self, definitions: Mapping[str, Mapping[str, Any]]
+    ) -> tuple[dict[str, Any], set[str]]:
+        """Return the extra variables that count, and the names of those that have no value."""
+        values: dict[str, Any] = {}
+        broken: set[str] = set()
+        for name in {one for each in definitions.values() for one in _variables_of(each)}:
+            if name in self._extra:
+                try:
+                    values[name] = self._templar.template(self._extra[name])
+                except AnsibleError:
+                    broken.add(name)
+        return values, broken
 
     def _stray(self, environ: Mapping[str, str]) -> list[Finding]:
         """Return notes on what looks like a setting and is none."""
@@ -291,9 +310,14 @@ def _enabled(checked: _Checked) -> bool:
     return False
 
 
+def _variables_of(definition: Mapping[str, Any]) -> list[str]:
+    """Return the names of the extra variables that an option may come from."""
+    return [str(entry["name"]) for entry in definition.get("vars") or ()]
+
+
 def _origin_of_wrong(definition: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
     """Return where a value comes from that Ansible does not take: it does not say so itself."""
-    origins = ["-e %s" % e["name"] for e in definition.get("vars") or () if e["name"] in variables]
+    origins = ["-e %s" % name for name in _variables_of(definition) if name in variables]
     # Ansible takes the last that is set.
     names = [str(entry["name"]) for entry in reversed(definition.get("env") or ())]
     origins += [name for name in names if os.environ.get(name)]
@@ -309,6 +333,17 @@ def _wrong_type(option: str, definition: Mapping[str, Any], origin: str) -> Find
         WRONG,
         "%s from %s must be %s" % (option, origin, wanted),
         "%s comes from %s. Give a value that is %s." % (option, origin, wanted),
+    )
+
+
+def _undefined(option: str, origin: str) -> Finding:
+    """Return the finding of an extra variable whose template has no value. It is not shown."""
+    return Finding(
+        "settings",
+        WRONG,
+        "%s from %s cannot be evaluated" % (option, origin),
+        "%s comes from %s. Give it a value without a template, or define what the template names."
+        % (option, origin),
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible import constants as C  # noqa: N812
+from ansible.errors import AnsibleError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[4] / "playbooks" / "files"))
 from cloudmonitor_receiver import Credential, Receiver
@@ -156,6 +157,38 @@ def test_a_secret_in_the_place_of_the_id_is_shown_in_no_part(
     assert "are id and secret swapped?" in str(result["checks"])
 
 
+class Templating(ActionModule):
+    """The action with a template engine for which every template names something undefined."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        made: Any = self
+        made._templar = SimpleNamespace(template=self._evaluate)
+
+    def _evaluate(self, value: Any) -> Any:
+        if "{{" in str(value):
+            raise AnsibleError("'nope' is undefined")
+        return value
+
+
+def test_an_extra_variable_without_a_value_is_told_with_its_name(
+    environ: pytest.MonkeyPatch,
+) -> None:
+    extra = {"cloudmonitor_group_id": "{{ nope }}", "cloudmonitor_of_a_play": "{{ nope }}"}
+    environ.setattr(setup_check, "core_version", "2.21.0")
+    environ.setattr(setup_check, "load_extra_vars", lambda _loader: extra)
+
+    result = run(Templating, {"send": False}, {})
+
+    wrong = [line for line in result["checks"] if line.startswith("WRONG")]
+    assert len(wrong) == 1
+    assert "group_id from -e cloudmonitor_group_id cannot be evaluated" in wrong[0]
+    assert "define what the template names" in result["to_fix"][0]
+    assert "group_id cannot be used -e cloudmonitor_group_id" in [
+        " ".join(line.split()) for line in result["settings"]
+    ]
+
+
 @pytest.mark.parametrize(("core", "told"), [("2.20.9", True), ("2.21.0", False)])
 def test_extra_variables_are_told_where_they_do_not_count(
     environ: pytest.MonkeyPatch, core: str, told: bool
@@ -164,12 +197,6 @@ def test_extra_variables_are_told_where_they_do_not_count(
     environ.setattr(
         setup_check, "load_extra_vars", lambda _loader: {"cloudmonitor_linger": 3, "other": 1}
     )
-
-    class Templating(ActionModule):
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args)
-            made: Any = self
-            made._templar = SimpleNamespace(template=lambda value: value)
 
     result = run(Templating, {"send": False}, {})
 
