@@ -28,6 +28,7 @@ from ..module_utils._connection import Connection, connection_of
 from ..module_utils._credentials import Credentials, resolve_credentials, with_id
 from ..module_utils._deployment import Deployment
 from ..module_utils._errors import CloudMonitorError
+from ..module_utils._options import CONNECTION_OPTIONS
 from ..module_utils._redact import Redactor
 from ..module_utils._report import secrets_of
 from ..module_utils._version import VERSION
@@ -66,6 +67,8 @@ from ..plugin_utils._reporter import check_seconds
 CALLBACK = "aliops.cloudmonitor.deployment_events"
 # From here on extra variables count for a callback (ansible-core's changelog).
 _EXTRA_VARS_FROM = (2, 21)
+# What events are made of. While one of these is wrong, no event is sent.
+_OF_EVENTS = ("group_id", "start_event", "finish_event", "failure_event", "deployment_name")
 
 
 class ActionModule(ActionBase):
@@ -197,17 +200,20 @@ class _Checked:
         self._connection: Connection | None = None
         self._credentials: Credentials | None = None
         self._id_origin = ""
+        self._event_is_right = True
 
     def look_at_values(self) -> None:
         """Hold the settings against the rules that a run holds them to."""
-        wrong = [one for one in self.findings if (one.name, one.state) == ("settings", WRONG)]
-        for rule in (connection_of, check_seconds, _check_names):
-            found = wrong_values(self._values, self._settings, rule)
-            wrong += found
-            self.findings += found
-            if rule is connection_of and not wrong:
-                self._connection = connection_of(self._values)
-        if not wrong:
+        refused = {one.name for one in self._settings.values() if not one.usable}
+        of_connection, of_times, of_events = (
+            wrong_values(self._values, self._settings, rule)
+            for rule in (connection_of, check_seconds, _check_names)
+        )
+        self.findings += [*of_connection, *of_times, *of_events]
+        if not of_connection and refused.isdisjoint(option.name for option in CONNECTION_OPTIONS):
+            self._connection = connection_of(self._values)
+        self._event_is_right = not of_events and refused.isdisjoint(_OF_EVENTS)
+        if not any((one.name, one.state) == ("settings", WRONG) for one in self.findings):
             given = sum(1 for setting in self._settings.values() if setting.given)
             self.findings.append(Finding("settings", OK, "%d given, the others by default" % given))
 
@@ -235,6 +241,8 @@ class _Checked:
             return self._skip("requests has to be there first")
         if self._connection is None:
             return self._skip("the settings have to be right first")
+        if not why_not and not self._event_is_right:
+            why_not = "the settings have to be right first"
         if not why_not and self._credentials is None:
             why_not = "the AccessKey has to be right first"
         try:

@@ -159,7 +159,10 @@ def wrong_values(
             name = str(exc).partition(":")[0]
             setting = settings.get(name)
             hint = "" if setting is None else "%s comes from %s" % (name, setting.origin)
-            found.append(of_error("settings", str(exc), hint))
+            one = of_error("settings", str(exc), hint)
+            if one in found:
+                break
+            found.append(one)
             if setting is None or not setting.given or name not in _HARMLESS:
                 break
             tried[name] = _HARMLESS[name]

@@ -157,6 +157,40 @@ def test_a_secret_in_the_place_of_the_id_is_shown_in_no_part(
     assert "are id and secret swapped?" in str(result["checks"])
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "events", "requests"),
+    [
+        ("CLOUDMONITOR_GROUP_ID", "-1", [], 1),
+        ("CLOUDMONITOR_GROUP_ID", "one", [], 1),
+        ("CLOUDMONITOR_START_EVENT", " ", [], 1),
+        ("CLOUDMONITOR_LINGER", "long", ["deployment-check"], 1),
+        ("CLOUDMONITOR_LINGER", "-1", ["deployment-check"], 1),
+        ("CLOUDMONITOR_TIMEOUT", "long", [], 0),
+        ("CLOUDMONITOR_TIMEOUT", "-1", [], 0),
+    ],
+)
+def test_a_wrong_setting_is_told_once_and_hides_only_what_needs_it(
+    environ: pytest.MonkeyPatch,
+    receiver: Receiver,
+    variable: str,
+    value: str,
+    events: list[str],
+    requests: int,
+) -> None:
+    environ.setenv(variable, value)
+
+    result = run(ActionModule, {}, {})
+
+    states = {line[9:22].strip(): line[:8].strip() for line in result["checks"]}
+    assert [line[9:17] for line in result["checks"] if line.startswith("WRONG")] == ["settings"]
+    assert len(result["to_fix"]) == 1
+    assert [event["name"] for event in receiver.events] == events
+    assert len(receiver.requests) == requests
+    reached = "ok" if requests else "skipped"
+    assert (states["endpoint"], states["clock"]) == (reached, reached)
+    assert states["test event"] == ("ok" if events else "skipped")
+
+
 class Templating(ActionModule):
     """The action with a template engine for which every template names something undefined."""
 
