@@ -41,11 +41,8 @@ class Run:
     rc: int
     stdout: str
     stderr: str
+    output: quiet.Said
     results: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def output(self) -> str:
-        return self.stdout + self.stderr
 
     @property
     def warnings(self) -> list[str]:
@@ -133,8 +130,8 @@ def playbook(tmp_path: Path) -> Callable[..., Run]:
             timeout=_SECONDS,
             check=False,
         )
-        quiet.hear(done.stdout + done.stderr)
-        return Run(done.returncode, done.stdout, done.stderr, _results(done.stdout))
+        output = quiet.hear(done.stdout + done.stderr)
+        return Run(done.returncode, done.stdout, done.stderr, output, _results(done.stdout))
 
     return run
 

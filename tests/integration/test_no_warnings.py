@@ -32,6 +32,12 @@ def test_a_warning_that_a_test_reads_is_its_own_business(playbook: Callable[...,
     assert quiet.unread() == []
 
 
+def test_of_two_runs_that_say_the_same_each_has_to_be_read() -> None:
+    one, _other = (quiet.hear("[WARNING]: the same words\n") for _number in range(2))
+    assert quiet.judge(one) == quiet.judge(one) == ["[WARNING]: the same words"]
+    assert quiet.unread() == ["[WARNING]: the same words"]
+
+
 def test_a_deprecation_fails_even_a_test_that_reads_warnings() -> None:
     with pytest.raises(AssertionError, match="old_option"):
         quiet.hear("PLAY [all]\n[DEPRECATION WARNING]: old_option is going away.\n")

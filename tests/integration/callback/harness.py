@@ -82,7 +82,7 @@ class Ended:
     """What a run came to."""
 
     rc: int
-    output: str
+    output: quiet.Said
     seconds: float
 
     @property

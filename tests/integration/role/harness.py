@@ -70,7 +70,7 @@ class Outcome:
     """What one run of ansible-playbook came to."""
 
     returncode: int
-    output: str
+    output: quiet.Said
     recap: Mapping[str, Mapping[str, int]]
     survivors: frozenset[str]
     events: Sequence[Mapping[str, Any]] = ()
@@ -171,12 +171,12 @@ class Running:
     def outcome(self) -> Outcome:
         """Wait for the end and return what came of it."""
         try:
-            output, _unused = self.process.communicate(timeout=DEADLINE)
+            said, _unused = self.process.communicate(timeout=DEADLINE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()
             raise
-        quiet.hear(output)
+        output = quiet.hear(said)
         recap = {
             host: {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", counts)}
             for host, counts in RECAP.findall(output)
