@@ -261,7 +261,10 @@ def _note(database: Any, mutant: Mutant, dead: bool, said: str) -> None:
 
 
 def main(words: list[str]) -> int:
-    """Measure the modules that the command line names; 0 when each score is high enough."""
+    """Measure the modules that the command line names.
+
+    Returns 0 when each score is high enough and every row of the document excuses a mutant.
+    """
     folder, *chosen = words
     names = [name for name in MODULES if not chosen or Path(name).name in chosen]
     if not names:
@@ -280,10 +283,11 @@ def main(words: list[str]) -> int:
     path = Path(folder, "survivors.txt")
     path.write_text(survivors(scores), encoding="utf-8")
     print(table(scores))
-    for row in idle(known, scores):
+    useless = idle(known, scores)
+    for row in useless:
         print(f"{DOCUMENT} has a row without a mutant: {row}")
     print(f"survivors: {path}")
-    return 1 if any(score.share < LEAST for score in scores) else 0
+    return 1 if useless or any(score.share < LEAST for score in scores) else 0
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import difflib
 import re
@@ -14,7 +15,10 @@ from pathlib import Path
 
 @dataclasses.dataclass(frozen=True)
 class Mutant:
-    """One small change of a module: ``line`` is where, ``code`` the whole module with it."""
+    """One small change of a module: ``line`` is where, ``code`` the whole module with it.
+
+    ``function`` is the name of what is around the line, such as ``Client.send``.
+    """
 
     job: str
     module: str
@@ -22,6 +26,7 @@ class Mutant:
     operator: str
     code: str
     diff: str
+    function: str = ""
 
     @classmethod
     def of(cls, job: str, module: str, operator: str, original: str, code: str) -> Mutant:
@@ -32,9 +37,14 @@ class Mutant:
             for change in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
             if change[0] != "equal"
         ]
-        line = changes[0][1] + 1 if changes else 0
+        start, end = changes[0][1:3] if changes else (-1, -1)
+        # A decorator goes with the empty lines above it.
+        line = next(
+            (number + 1 for number in range(start, end) if before[number].strip()), start + 1
+        )
         diff = "\n".join(difflib.unified_diff(before, after, lineterm="", n=0))
-        return cls(job, module, line, operator.removeprefix("core/"), code, diff)
+        around = enclosing(original, line)
+        return cls(job, module, line, operator.removeprefix("core/"), code, diff, around)
 
     @property
     def change(self) -> str:
@@ -43,11 +53,35 @@ class Mutant:
         return "\n".join(f"    {line[0]} {line[1:].strip()}" for line in lines)
 
 
+def enclosing(code: str, line: int) -> str:
+    """Return the dotted name of the function or class around a line, else ``<module>``.
+
+    A decorator belongs to what it decorates.
+    """
+    names: list[str] = []
+    body: list[ast.stmt] = ast.parse(code).body
+    while True:
+        for node in body:
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                continue
+            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+            if first <= line <= (node.end_lineno or first):
+                names.append(node.name)
+                body = node.body
+                break
+        else:
+            return ".".join(names) or "<module>"
+
+
 @dataclasses.dataclass(frozen=True)
 class Equivalent:
-    """A mutant that nobody could notice: ``code`` is in the line of ``module`` as it is then."""
+    """A mutant that nobody could notice.
+
+    ``code`` is in the line of ``function``, see Mutant, in ``module`` as it is then.
+    """
 
     module: str
+    function: str
     code: str
 
     def is_one(self, mutant: Mutant) -> bool:
@@ -55,15 +89,16 @@ class Equivalent:
         changed = mutant.diff.splitlines()[3:]
         # Of a line that only went, what it was.
         new = [line for line in changed if line.startswith("+")] or changed
-        return Path(mutant.module).name == self.module and any(
+        place = (Path(mutant.module).name, mutant.function)
+        return place == (self.module, self.function) and any(
             _bare(self.code) in _bare(line) for line in new
         )
 
 
 def equivalents(document: str) -> list[Equivalent]:
-    """Return what the table in a document says: a row is | `module` | `code` | reason |."""
-    rows = re.findall(r"^\| `(_\w+)` \| `([^`]+)` \| .+ \|$", document, re.MULTILINE)
-    return [Equivalent(module, code) for module, code in rows]
+    """Return what the table in a document says: | `module` | `function` | `code` | reason |."""
+    rows = re.findall(r"^\| `(_\w+)` \| `([^` ]+)` \| `([^`]+)` \| .+ \|$", document, re.MULTILINE)
+    return [Equivalent(*row) for row in rows]
 
 
 def _bare(line: str) -> str:
@@ -135,7 +170,7 @@ def idle(known: Sequence[Equivalent], scores: Sequence[Score]) -> list[str]:
     """Return the rows for these modules that no mutant needs, and that should go."""
     modules = {Path(score.module).name: score.equivalent for score in scores}
     return [
-        f"{row.module}: {row.code}"
+        f"{row.module}: {row.function}: {row.code}"
         for row in known
         if row.module in modules and not any(map(row.is_one, modules[row.module]))
     ]
