@@ -18,8 +18,9 @@ author: aliops.cloudmonitor contributors (@aliops)
 description:
   - Reports each playbook of a C(ansible-playbook) command as a deployment, without a change to the playbook. There is a start event,
     a finish event with the verdict, and a failure event when it failed or was aborted.
-  - It never breaks or stops a run, and makes it wait for O(flush_timeout) seconds at its end at most. Events are written to an outbox on
-    disk, and a small process of its own, the courier, delivers them. What cannot be delivered stays in the outbox for the next run, or for M(aliops.cloudmonitor.flush_outbox).
+  - It never breaks or stops a run, and makes it wait for O(flush_timeout) seconds at its end at most. Events are written to an
+    outbox on disk, and a small process of its own, the courier, delivers them. What cannot be delivered stays in the outbox for the
+    next run, or for M(aliops.cloudmonitor.flush_outbox).
   - The courier also notices when Ansible is interrupted or killed, and reports the deployment as aborted. When the whole machine is
     gone, the next run on the same outbox reports it.
 extends_documentation_fragment:
