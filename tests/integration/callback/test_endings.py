@@ -137,6 +137,9 @@ def test_an_interrupted_run_is_reported_as_aborted(
 
     ended = run.ended()
     assert (ended.rc != 0, ended.warnings) == (True, []), ended.output
+    if sent == signal.SIGTERM and ended.rc != -sent:
+        # ansible-core hands this one to its workers first, and may end by itself over that.
+        reason = "stopped"
     project.receiver.wait_for(3, deadline=30)
     finish = check_events(project.events(), "aborted", reason)
     assert "hosts" not in finish
