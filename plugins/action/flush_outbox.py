@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
@@ -21,7 +20,7 @@ from ..module_utils._options import CONNECTION_OPTIONS, from_environment
 from ..module_utils._redact import Redactor
 from ..module_utils._report import MissingLibrary, trouble
 from ..plugin_utils._action import EventAction
-from ..plugin_utils._adapter import without_empty_variables
+from ..plugin_utils._adapter import default_outbox, without_empty_variables
 from ..plugin_utils._flush import Flush, Flushed, count
 from ..plugin_utils._outbox import Outbox, OutboxError
 from ..plugin_utils._records import destination_of
@@ -97,5 +96,4 @@ def _configured() -> dict[str, Any]:
 
 
 def _outbox(configured: Mapping[str, Any]) -> str:
-    home = C.config.get_config_value("ANSIBLE_HOME")
-    return str(configured.get("outbox") or Path(home) / "aliops.cloudmonitor")
+    return str(configured.get("outbox") or default_outbox())

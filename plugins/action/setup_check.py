@@ -33,7 +33,7 @@ from ..module_utils._redact import Redactor
 from ..module_utils._report import secrets_of
 from ..module_utils._version import VERSION
 from ..plugin_utils._action import plain
-from ..plugin_utils._adapter import without_empty_variables
+from ..plugin_utils._adapter import default_outbox, without_empty_variables
 from ..plugin_utils._check_findings import (
     NOTE,
     OK,
@@ -47,6 +47,7 @@ from ..plugin_utils._check_findings import (
     verdict_line,
 )
 from ..plugin_utils._check_settings import (
+    SECRETS,
     SECTION,
     Setting,
     aligned,
@@ -139,8 +140,7 @@ class ActionModule(ActionBase):
                 settings[option] = Setting(option, definition.get("default"), origin, False)
                 wrong.append(_wrong_type(option, definition, origin))
         if not settings["outbox"].value:
-            home = C.config.get_config_value("ANSIBLE_HOME")
-            settings["outbox"] = Setting("outbox", str(Path(home) / "aliops.cloudmonitor"))
+            settings["outbox"] = Setting("outbox", default_outbox())
         self._known = set(settings)
         self._variables = {
             entry["name"]
@@ -167,7 +167,7 @@ class ActionModule(ActionBase):
         """Return notes on what looks like a setting and is none."""
         found = stray_variables(environ, {*self._variables, RUN_ID_VARIABLE})
         path = str(C.config._config_file or "")
-        found += stray_keys(list(_section()), self._known - set(_secret_names()), path)
+        found += stray_keys(list(_section()), self._known - set(SECRETS), path)
         if _core() < _EXTRA_VARS_FROM:
             ignored = [
                 key for key in self._extra if key.removeprefix("cloudmonitor_") in self._known
@@ -376,10 +376,6 @@ def _section() -> dict[str, str]:
     return dict(parser[SECTION]) if parser.has_section(SECTION) else {}
 
 
-def _secret_names() -> tuple[str, str]:
-    return ("access_key_secret", "security_token")
-
-
 def _secrets_in(section: Mapping[str, str]) -> list[str]:
     """Return the secrets that stand in ansible.cfg, where nothing reads them."""
-    return [section[name] for name in _secret_names() if section.get(name)]
+    return [section[name] for name in SECRETS if section.get(name)]

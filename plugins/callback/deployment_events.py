@@ -269,16 +269,19 @@ EXAMPLES = r"""
 import contextlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
 from ansible import context
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
 from ansible.utils.vars import load_extra_vars
 
-from ..plugin_utils._adapter import failure_of, reading_of, without_empty_variables
+from ..plugin_utils._adapter import (
+    default_outbox,
+    failure_of,
+    reading_of,
+    without_empty_variables,
+)
 from ..plugin_utils._reporter import Reporter, claim
 
 
@@ -354,8 +357,7 @@ class CallbackModule(CallbackBase):
     def _read_options(self) -> dict[str, Any]:
         options = dict(self._plugin_options)
         if not options.get("outbox"):
-            home = C.config.get_config_value("ANSIBLE_HOME")
-            options["outbox"] = str(Path(home) / "aliops.cloudmonitor")
+            options["outbox"] = default_outbox()
         return options
 
     def _render(self, variables: dict[str, Any]) -> Any:

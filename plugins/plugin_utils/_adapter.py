@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
 
 from ..module_utils._deployment import Failure
 from ._outcome import COUNTERS, Reading
@@ -62,6 +65,14 @@ def without_empty_variables() -> Iterator[None]:
     finally:
         for name in empty:
             os.environ[name] = ""
+
+
+def default_outbox() -> str:
+    """Return the outbox that counts when none is configured. It follows ANSIBLE_HOME.
+
+    Computed here, because a templated default does not work in callbacks.
+    """
+    return str(Path(C.config.get_config_value("ANSIBLE_HOME")) / "aliops.cloudmonitor")
 
 
 def _attribute(result: Any, name: str) -> Any:

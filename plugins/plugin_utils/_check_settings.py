@@ -22,7 +22,8 @@ _ALWAYS = ("region", "network", "endpoint", "group_id", "outbox")
 _CREDENTIALS = {option.name for option in CONNECTION_OPTIONS if option.is_credential}
 # Name, value and origin, each ready to be shown.
 Row = tuple[str, str, str]
-_SECRETS = ("access_key_secret", "security_token")
+# The options whose values are secret; ansible.cfg is not read for them.
+SECRETS = ("access_key_secret", "security_token")
 # What Alibaba Cloud's ids begin with: lasting ones, and temporary ones.
 _ID_BEGINS = ("LTAI", "STS.")
 
@@ -201,7 +202,7 @@ def stray_keys(keys: Collection[str], known: Collection[str], path: str) -> list
     """Return notes on keys of the callback's section of ``ansible.cfg`` that nothing reads."""
     notes = []
     for key in keys:
-        if key in _SECRETS:
+        if key in SECRETS:
             text = "%s in %s is not read" % (key, path)
             fix = (
                 "Take %s out of the file, and give it as %s: secrets come from the environment."
