@@ -33,6 +33,9 @@ CONTROLLERS = 10
 EARLIER = 8  # deployments that each controller could not report before
 RATE = 20  # requests a second, the documented limit of an account
 SECONDS = 120.0
+# Longer than the couriers are held: a try that this interrupts would else be over when it goes on,
+# its event accepted and, rightly, sent once more.
+TRY = 60.0
 
 
 @pytest.fixture
@@ -95,6 +98,7 @@ def start_all(controllers: list[Project]) -> list[Running]:
             CLOUDMONITOR_DEPLOYMENT_ID=name_of(number, "healthy"),
             CLOUDMONITOR_FLUSH_TIMEOUT="0",
             CLOUDMONITOR_LINGER="%g" % SECONDS,
+            CLOUDMONITOR_TIMEOUT="%g" % TRY,
         )
         for number, controller in enumerate(controllers)
     ]
