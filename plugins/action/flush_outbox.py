@@ -21,7 +21,7 @@ from ..module_utils._redact import Redactor
 from ..module_utils._report import MissingLibrary, trouble
 from ..plugin_utils._action import EventAction
 from ..plugin_utils._adapter import default_outbox, without_empty_variables
-from ..plugin_utils._flush import Flush, Flushed, count
+from ..plugin_utils._flush import HAND_OVER_SECONDS, Flush, Flushed, count
 from ..plugin_utils._outbox import Outbox, OutboxError
 from ..plugin_utils._records import destination_of
 from ..plugin_utils._sender import Sender
@@ -57,8 +57,11 @@ class ActionModule(EventAction):
             raise MissingLibrary(missing_required_lib("requests"))
         credentials = resolve_credentials(params, with_id(environ, configured.get("access_key_id")))
         sender = Sender(connection, credentials, environ)
+        # A courier that is asked for a folder may be in the middle of a try.
+        patience = connection.timeout + HAND_OVER_SECONDS
+        flush = Flush(outbox, destination_of(credentials), sender.send, patience)
         try:
-            flushed = Flush(outbox, destination_of(credentials), sender.send).run(params["dead"])
+            flushed = flush.run(params["dead"])
         except OSError as exc:
             raise OutboxError("outbox: %s cannot be used (%s)." % (outbox.root, exc)) from exc
         return dict(Redactor(credentials.secrets).value(_result(flushed)))

@@ -14,7 +14,8 @@ description:
   - The callback P(aliops.cloudmonitor.deployment_events#callback) keeps events in an outbox until they are delivered. This module delivers
     what is left there, on the controller. It is for cron, for the last step of a CI job, and for people.
   - A deployment that was interrupted together with its machine gets its finish, V(aborted) with the reason V(lost).
-  - Events that another run's courier is delivering right now are left to it, and so are events that are meant for other credentials.
+  - The courier of a run that is over hands its events over. It is waited for, O(timeout) and a little more in all. What belongs to a
+    run that is alive is left to its courier, and events that are meant for other credentials are left, too.
 extends_documentation_fragment:
   - aliops.cloudmonitor.connection
   - aliops.cloudmonitor.attributes

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 
@@ -43,6 +44,20 @@ def adopt(
         if not mine:
             os.close(lock)
     return delivery, lock
+
+
+def ask_for(outbox: Outbox, folder: Folder, destination: str) -> bool:
+    """Ask the courier that holds a folder to hand it over; return whether there is hope.
+
+    There is none unless the folder is meant for ``destination`` and its run is over: beside a
+    run that is alive its courier keeps it. Raises OSError.
+    """
+    delivery = Delivery(outbox, folder, math.inf, time.time)
+    delivery.refresh()
+    if delivery.run is None or not _is_over(outbox, folder, delivery, destination):
+        return False
+    folder.ask()
+    return True
 
 
 def _is_over(outbox: Outbox, folder: Folder, delivery: Delivery, destination: str) -> bool:

@@ -31,7 +31,7 @@ from ..module_utils._errors import CloudMonitorError, DeliveryError
 from ..module_utils._event import Event
 from ._adoption import adopt
 from ._delivery import Delivery
-from ._outbox import WAKE_SIGNAL, Folder, Outbox
+from ._outbox import WAKE_SIGNAL, Folder, Outbox, is_asked_for
 from ._sender import Sender
 
 BEAT_SECONDS = 20.0
@@ -109,6 +109,7 @@ class Courier:
             while self._busy and not self._terminated and not self._late():
                 self._beat()
                 self._watch()
+                self._hand_over()
                 self._deliver()
                 self._take_over()
                 self._rest()
@@ -158,8 +159,7 @@ class Courier:
             except OSError:
                 if delivery is self._own:
                     raise
-                self._hands.remove(delivery)  # it stays where it is, for a later run
-                os.close(self._locks.pop(delivery.folder.name))
+                self._let_go(delivery)  # it stays where it is, for a later run
 
     def _deliver_one(self, delivery: Delivery) -> None:
         delivery.refresh()
@@ -208,9 +208,25 @@ class Courier:
 
     def _release(self, delivery: Delivery) -> None:
         """Part with a folder that is done with."""
-        self._hands.remove(delivery)
         delivery.folder.remove()
+        self._let_go(delivery)
+
+    def _let_go(self, delivery: Delivery) -> None:
+        """Give up a folder and its lock."""
+        self._hands.remove(delivery)
         os.close(self._locks.pop(delivery.folder.name))
+
+    def _hand_over(self) -> None:
+        """Leave folders to a flush that asks for them, all but that of a run that is alive.
+
+        Whoever flushes may be about to end the machine, and has a last try of its own. It goes
+        through the whole outbox, so nothing more is adopted here.
+        """
+        for delivery in list(self._hands):
+            alive = delivery is self._own and self._leave_at is None
+            if not alive and is_asked_for(self._locks[delivery.folder.name]):
+                self._let_go(delivery)
+                self._left = deque()
 
     def _take_over(self) -> None:
         """Adopt what earlier runs left, one folder at a time, when the service accepts events.

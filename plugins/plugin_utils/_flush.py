@@ -8,20 +8,24 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from ..module_utils._errors import DeliveryError
 from ..module_utils._event import Event
-from ._adoption import adopt
+from ._adoption import adopt, ask_for
 from ._delivery import Delivery, Send
-from ._outbox import Outbox
+from ._outbox import Folder, Outbox
 from ._records import read_events
 
 # A result with thousands of dead letters would travel through Ansible for nothing.
 SHOWN_LETTERS = 100
+
+# A courier looks twice a second whether somebody asks for a folder, but not during a try.
+HAND_OVER_SECONDS = 1.5
+_LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -41,30 +45,39 @@ class Flushed:
 
 
 class Flush:
-    """One flush of an outbox for one destination."""
+    """One flush of an outbox for one destination. Clock and sleep are arguments."""
 
-    def __init__(self, outbox: Outbox, destination: str, send: Send) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        destination: str,
+        send: Send,
+        patience: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """``patience``: seconds to wait in all until couriers of runs that are over hand over."""
         self._outbox = outbox
         self._destination = destination
         self._send = send
+        self._patience = patience
+        self._monotonic = monotonic
+        self._sleep = sleep
         self._delivered = 0
         self._changed = False
         self._error: DeliveryError | None = None
 
     def run(self, dead: str) -> Flushed:
-        """Deliver what nobody else is delivering; ``dead``: ``keep``, ``retry`` or ``drop``."""
+        """Deliver what belongs to no run that is alive; ``dead``: ``keep``, ``retry``, ``drop``."""
         if dead != "keep":
             self._dead_letters(retry=dead == "retry")
+        asked: list[Folder] = []
         for folder in self._outbox.folders():
-            # A key that is refused, or a service out of reach, is so for every folder.
-            if self._error is not None and self._error.kind != "bad_request":
+            if self._hopeless:
                 break
-            found = None
-            # Its courier has just delivered the last of it, or it is damaged: the others go on.
-            with suppress(OSError):
-                found = adopt(self._outbox, folder, self._destination, math.inf)
-            if found is not None:
-                self._deliver(*found)
+            if not self._take(folder) and self._ask_for(folder):
+                asked.append(folder)
+        self._wait_for(asked)
         counted = count(self._outbox)
         return Flushed(
             self._delivered,
@@ -74,6 +87,38 @@ class Flush:
             self._changed,
             self._error,
         )
+
+    @property
+    def _hopeless(self) -> bool:
+        """Whether a key is refused, or the service out of reach: it is so for every folder."""
+        return self._error is not None and self._error.kind != "bad_request"
+
+    def _take(self, folder: Folder) -> bool:
+        """Deliver a folder if it can be had; return whether it could. Raises OSError."""
+        found = None
+        # Its courier has just delivered the last of it, or it is damaged: the others go on.
+        with suppress(OSError):
+            found = adopt(self._outbox, folder, self._destination, math.inf)
+        if found is not None:
+            self._deliver(*found)
+        return found is not None
+
+    def _ask_for(self, folder: Folder) -> bool:
+        """Ask a courier whose run is over for a folder; return whether it may hand it over."""
+        with suppress(OSError):
+            return ask_for(self._outbox, folder, self._destination)
+        return False
+
+    def _wait_for(self, asked: list[Folder]) -> None:
+        """Deliver what couriers hand over. What they keep too long is left to them."""
+        until = self._monotonic() + self._patience
+        while asked and self._monotonic() < until:
+            self._sleep(_LOOK_SECONDS)
+            for folder in list(asked):
+                if self._hopeless:
+                    return
+                if not folder.exists() or self._take(folder):
+                    asked.remove(folder)
 
     def _deliver(self, delivery: Delivery, lock: int) -> None:
         try:

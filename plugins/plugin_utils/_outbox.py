@@ -8,7 +8,8 @@ is open across a fork, nothing needs a database's locks on NFS, and people can r
 
     <outbox>/runs/<id>/journal     JSON lines, append-only; a line counts once it is complete
                        delivered   how many bytes of the journal are done with
-                       lock        flock'd by the courier for as long as it lives
+                       lock        flock'd by the courier for as long as it lives; it holds a
+                                   word when somebody asks for the folder
                        heartbeat   touched by the courier; its content names the host
                        status      what the courier has to say to the callback
                        reserve     room for the finish, given up when the disk is full
@@ -178,13 +179,15 @@ class Folder:
     def lock(self) -> int | None:
         """Take the lock and return its file descriptor, None when somebody holds it.
 
-        The lock ends when the last process that has the descriptor closes it or dies.
-        Raises OSError when the file system knows no such locks.
+        The lock ends when the last process that has the descriptor closes it or dies. Nobody
+        has asked for the folder then (see ask). Raises OSError when the file system knows no
+        such locks.
         """
         flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW
         descriptor = os.open(self.path / LOCK, flags, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
         except BlockingIOError:
             os.close(descriptor)
             return None
@@ -195,6 +198,12 @@ class Folder:
             os.close(descriptor)
             return None
         return descriptor
+
+    def ask(self) -> None:
+        """Ask whoever holds the lock to hand the folder over. Raises OSError."""
+        descriptor = os.open(self.path / LOCK, os.O_WRONLY | NO_FOLLOW)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write("asked\n")
 
     def remove(self) -> None:
         """Remove the folder, for everything in it is done with. The journal goes first."""
@@ -360,6 +369,11 @@ class Outbox:
             yield path.stat().st_mtime
         finally:
             path.unlink(missing_ok=True)
+
+
+def is_asked_for(lock: int) -> bool:
+    """Return whether somebody asks for the folder whose lock this file descriptor holds."""
+    return os.fstat(lock).st_size > 0
 
 
 def _news(folder: Path) -> int:

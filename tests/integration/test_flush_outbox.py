@@ -23,6 +23,7 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
     Project,
     play,
     say,
+    until,
     using,
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
@@ -151,6 +152,42 @@ def test_a_run_that_is_alive_is_left_alone(project: Project) -> None:
     (rest,) = flush(project, {})
     assert told(rest) == (2, 0, 0, True, False)
     assert [event["event"] for event in project.events(id="living")] == [START, FINISH]
+
+
+def lingering(project: Project, fault: str) -> int:
+    """Let a run end whose courier goes on for ten minutes; return the courier's pid."""
+    project.receiver.set_faults([fault + "*inf"])
+    ended = project.run(
+        [play(say())],
+        CLOUDMONITOR_DEPLOYMENT_ID="A",
+        CLOUDMONITOR_FLUSH_TIMEOUT="0",
+        CLOUDMONITOR_LINGER="600",
+    )
+    assert ended.may_warn().rc == 0, ended.output
+    # One beside the run, and one at once when it is over.
+    until(lambda: len(project.receiver.requests) > 1, "two tries")
+    (courier,) = project.couriers()
+    project.receiver.set_faults([])
+    return courier
+
+
+def test_it_takes_over_from_a_courier_that_lingers(project: Project) -> None:
+    courier = lingering(project, "retry-after=600")
+    (flushed,) = flush(project, {})
+
+    assert told(flushed) == (2, 0, 0, True, False)
+    assert [event["event"] for event in project.events(id="A")] == [START, FINISH]
+    until(lambda: courier not in project.couriers(), "an end of the courier")
+
+
+def test_it_waits_for_a_courier_that_is_in_the_middle_of_a_try(project: Project) -> None:
+    courier = lingering(project, "hang")
+    (flushed,) = flush(project, {})
+
+    assert flushed["delivered"] in (0, 2), "the courier may have been quicker"
+    assert told(flushed)[1:3] == (0, 0)
+    assert [event["event"] for event in project.events(id="A")] == [START, FINISH]
+    until(lambda: courier not in project.couriers(), "an end of the courier")
 
 
 def test_in_an_outage_it_fails_with_advice_and_loses_nothing(project: Project) -> None:

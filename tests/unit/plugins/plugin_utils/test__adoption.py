@@ -14,13 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._adoption import adopt
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._adoption import adopt, ask_for
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._delivery import Delivery
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._liveness import (
     host_identity,
     process_mark,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import Folder, Outbox
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import (
+    Folder,
+    Outbox,
+    is_asked_for,
+)
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     DESTINATION,
     alive,
@@ -112,6 +116,22 @@ def test_what_somebody_else_delivers_is_left_to_it(outbox: Outbox) -> None:
     assert _adopted(outbox, folder) is None
     release(holder)
     assert _adopted(outbox, folder) is not None
+
+
+def test_a_folder_is_asked_for_when_its_run_is_over_and_it_is_meant_for_us(outbox: Outbox) -> None:
+    over = left_behind(outbox, "over")
+    living = left_behind(outbox, "living", **alive())
+    empty = outbox.create("empty")
+    lock = over.lock()
+    assert lock is not None
+
+    assert not ask_for(outbox, over, "key:SomebodyElse")
+    assert not ask_for(outbox, living, DESTINATION)
+    assert not ask_for(outbox, empty, DESTINATION)
+    assert not is_asked_for(lock)
+    assert ask_for(outbox, over, DESTINATION)
+    assert is_asked_for(lock)
+    os.close(lock)
 
 
 def test_events_for_another_destination_wait(outbox: Outbox) -> None:

@@ -139,6 +139,44 @@ def test_it_leaves_when_its_time_after_the_run_is_over_and_keeps_what_is_left(
     assert not list(outbox.dead.glob("*.jsonl"))
 
 
+def test_once_the_run_is_over_it_hands_its_folder_over_when_it_is_asked(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    receiver.set_faults(["status=503*inf"])
+    parent = Parent(outbox, receiver.url, linger=600.0)
+    until(lambda: len(receiver.requests) > 0)
+    [folder] = outbox.folders()
+    parent.kill()
+    until(lambda: any((entry.record or {}).get("final") for entry in folder.entries()))
+    folder.ask()
+    until(lambda: not is_alive(parent.courier))
+
+    lock = folder.lock()
+    assert lock is not None
+    os.close(lock)
+    assert len(folder.entries()) == 3, "run, start and finish wait for who asked"
+
+
+def test_beside_a_run_it_hands_over_what_earlier_runs_left_and_keeps_its_own(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    earlier = left_behind(outbox, "earlier", finished=True)
+    left_behind(outbox, "later", finished=True)
+    receiver.set_faults(["ok*1", "status=503*inf"])
+    with run_beside(outbox, terms(receiver.url)) as run:
+        until(lambda: len(receiver.requests) > 1)
+        run.folder.ask()
+        earlier.ask()
+        lock = until(earlier.lock)
+        receiver.set_faults([])
+        run.finish()
+        run.courier.wait(10)
+    os.close(lock)
+
+    assert _ids(receiver, FINISH) == ["d1"]
+    assert {folder.name for folder in outbox.folders()} == {"earlier", "later"}, "left to who asked"
+
+
 def test_sigterm_means_one_last_try_of_two_seconds(outbox: Outbox, receiver: Receiver) -> None:
     receiver.set_faults(["hang*inf"])
     with run_beside(outbox, terms(receiver.url, timeout=30.0)) as run:

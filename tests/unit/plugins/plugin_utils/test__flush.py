@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._flush import 
     Flush,
     count,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._liveness import host_identity
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import Outbox
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     DESTINATION,
@@ -29,14 +32,34 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.tes
     Service,
 )
 
+PATIENCE = 6.5
+
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Outbox:
     return new_outbox(tmp_path)
 
 
-def _flush(outbox: Outbox, service: Service, destination: str = DESTINATION) -> Flush:
-    return Flush(outbox, destination, service.send)
+class Clock:
+    """Time that passes in sleep only, and what happens meanwhile."""
+
+    def __init__(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        self.now = 100.0
+        self.meanwhile = meanwhile
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.meanwhile()
+
+
+def _flush(
+    outbox: Outbox, service: Service, destination: str = DESTINATION, clock: Clock | None = None
+) -> Flush:
+    clock = clock or Clock()
+    return Flush(outbox, destination, service.send, PATIENCE, clock.monotonic, clock.sleep)
 
 
 def _letter(destination: str = DESTINATION) -> dict[str, object]:
@@ -61,16 +84,85 @@ def test_everything_that_nobody_looks_after_is_delivered(outbox: Outbox) -> None
     assert outbox.folders() == []
 
 
-def test_what_is_alive_held_or_meant_for_others_is_left_and_counted(outbox: Outbox) -> None:
+def test_what_is_alive_kept_or_meant_for_others_is_left_and_counted(outbox: Outbox) -> None:
     left_behind(outbox, "alive", **alive())
     left_behind(outbox, "theirs", finished=True, destination="key:Other")
-    holder = holder_of(left_behind(outbox, "held"))
-    service = Service()
-    flushed = _flush(outbox, service).run("keep")
+    holder = holder_of(left_behind(outbox, "kept"))
+    service, clock = Service(), Clock()
+    flushed = _flush(outbox, service, clock=clock).run("keep")
     release(holder)
 
     assert (flushed.delivered, flushed.pending, flushed.changed) == (0, 4, False)
     assert service.requests == []
+    assert PATIENCE <= clock.now - 100 < PATIENCE + 0.1, "it waits for its courier, and not longer"
+
+
+def test_what_a_courier_hands_over_when_it_is_asked_is_delivered(outbox: Outbox) -> None:
+    folders = [left_behind(outbox, name, finished=True) for name in ("a", "b")]
+    holders = [holder_of(folder) for folder in folders]
+
+    def one_more() -> None:
+        assert all((folder.path / "lock").stat().st_size for folder in folders[-len(holders) :])
+        release(holders.pop(0))
+
+    clock = Clock(one_more)
+    flushed = _flush(outbox, Service(), clock=clock).run("keep")
+
+    assert (flushed.delivered, flushed.pending, flushed.changed) == (4, 0, True)
+    assert holders == []
+    assert clock.now < 101, "and it does not wait any longer"
+
+
+def test_what_a_courier_delivers_after_all_is_not_waited_for(outbox: Outbox) -> None:
+    folder = left_behind(outbox, finished=True)
+    holder = holder_of(folder)
+    clock = Clock(folder.remove)
+    flushed = _flush(outbox, Service(), clock=clock).run("keep")
+    release(holder)
+
+    assert (flushed.delivered, flushed.pending, flushed.error) == (0, 0, None)
+    assert clock.now < 101
+
+
+@pytest.mark.parametrize(
+    "run", [alive(), {"destination": "key:Other"}, {"host": "another host"}], ids=str
+)
+def test_no_courier_is_asked_for_what_is_its_own(outbox: Outbox, run: dict[str, Any]) -> None:
+    folder = left_behind(outbox, **run)
+    folder.beat(str(run.get("host", host_identity())))
+    holder = holder_of(folder)
+    clock = Clock()
+    _flush(outbox, Service(), clock=clock).run("keep")
+    release(holder)
+
+    assert (folder.path / "lock").read_bytes() == b""
+    assert clock.now == 100
+
+
+def test_in_an_outage_no_courier_is_asked_for_more(outbox: Outbox) -> None:
+    left_behind(outbox, "free", finished=True)
+    folder = left_behind(outbox, "held", finished=True)
+    holder = holder_of(folder)
+    flushed = _flush(outbox, Service(["keep"] * 9)).run("keep")
+    release(holder)
+
+    assert flushed.pending == 4
+    assert (folder.path / "lock").read_bytes() == b""
+
+
+def test_after_a_handed_over_folder_shows_an_outage_nothing_more_is_tried(outbox: Outbox) -> None:
+    folders = [left_behind(outbox, name, finished=True) for name in ("a", "b")]
+    holders = [holder_of(folder) for folder in folders]
+
+    def all_at_once() -> None:
+        while holders:
+            release(holders.pop())
+
+    service = Service(["keep"] * 9)
+    flushed = _flush(outbox, service, clock=Clock(all_at_once)).run("keep")
+
+    assert len(service.requests) == 1
+    assert (flushed.pending, flushed.error is not None) == (4, True)
 
 
 def test_trouble_stops_at_the_first_request_and_keeps_all(outbox: Outbox) -> None:

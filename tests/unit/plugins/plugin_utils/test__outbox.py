@@ -22,6 +22,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import
     Folder,
     Outbox,
     OutboxError,
+    is_asked_for,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     holder_of,
@@ -220,6 +221,31 @@ def test_only_one_holds_the_lock(outbox: Outbox) -> None:
     assert lock is not None
     assert not os.get_inheritable(lock)
     os.close(lock)
+
+
+def test_who_asks_for_a_folder_is_heard_by_its_holder_until_it_is_handed_over(
+    outbox: Outbox,
+) -> None:
+    folder = outbox.create("d1")
+    lock = folder.lock()
+    assert lock is not None
+    assert not is_asked_for(lock)
+    folder.ask()
+    folder.ask()
+    assert is_asked_for(lock)
+    os.close(lock)
+
+    lock = folder.lock()
+    assert lock is not None
+    assert not is_asked_for(lock), "that was another holder"
+    os.close(lock)
+
+
+def test_a_folder_that_is_gone_cannot_be_asked_for(outbox: Outbox) -> None:
+    folder = outbox.create("d1")
+    with pytest.raises(FileNotFoundError):
+        folder.ask()
+    assert list(folder.path.iterdir()) == []
 
 
 def test_the_lock_of_a_folder_that_was_removed_is_none(
