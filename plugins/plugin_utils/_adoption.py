@@ -13,6 +13,7 @@ import time
 from ._delivery import Delivery
 from ._liveness import host_identity, process_mark
 from ._outbox import Folder, Outbox
+from ._records import RunRecord
 
 # A folder of another host is taken over when nothing has touched it for so long.
 ABANDONED_SECONDS = 120.0
@@ -25,7 +26,8 @@ def adopt(
 
     It must be meant for ``destination``, and its run must be over for certain: on this host
     its process is gone, on another one nothing has touched the folder for two minutes. A run
-    without a finish gets one, ``lost``. What cannot be read is set aside. Raises OSError.
+    without a finish gets one, ``lost``. What cannot be read is set aside, and what is older than
+    ``ttl`` (seconds) is given up, whatever it is meant for. Raises OSError.
     """
     lock = folder.lock()
     if lock is None:
@@ -35,9 +37,16 @@ def adopt(
         delivery = Delivery(outbox, folder, ttl, time.time)
         with contextlib.suppress(FileNotFoundError):
             delivery.refresh()
-        if not _is_over(outbox, folder, delivery, destination):
+        if delivery.run is None:
+            _clear_away(outbox, folder)
             return None
-        delivery.end("lost", folder.heartbeat()[1] or time.time())
+        if not _is_over(outbox, folder, delivery.run):
+            return None
+        if delivery.run.destination != destination:
+            if _silence(outbox, folder) > ttl:
+                _give_up(folder, delivery)
+            return None
+        delivery.end("lost", _last_alive(folder))
         folder.beat(host_identity())
         mine = True
     finally:
@@ -54,25 +63,44 @@ def ask_for(outbox: Outbox, folder: Folder, destination: str) -> bool:
     """
     delivery = Delivery(outbox, folder, math.inf, time.time)
     delivery.refresh()
-    if delivery.run is None or not _is_over(outbox, folder, delivery, destination):
+    if delivery.run is None or delivery.run.destination != destination:
+        return False
+    if not _is_over(outbox, folder, delivery.run):
         return False
     folder.ask()
     return True
 
 
-def _is_over(outbox: Outbox, folder: Folder, delivery: Delivery, destination: str) -> bool:
-    host, beat = folder.heartbeat()
-    with outbox.probe() as present:
-        age = present - (beat or folder.path.stat().st_mtime)
-    run = delivery.run
-    if run is None:
-        if age >= ABANDONED_SECONDS and folder.size():
-            outbox.set_aside(folder)
-        elif age >= ABANDONED_SECONDS:
-            folder.remove()  # its run was killed before it had written anything
-        return False
-    if run.destination != destination:
-        return False
-    if host == host_identity():
+def _is_over(outbox: Outbox, folder: Folder, run: RunRecord) -> bool:
+    if folder.heartbeat()[0] == host_identity():
         return process_mark(run.pid) != run.mark
-    return age >= ABANDONED_SECONDS
+    return _silence(outbox, folder) >= ABANDONED_SECONDS
+
+
+def _give_up(folder: Folder, delivery: Delivery) -> None:
+    """Bury what is too old though it is meant for others: their AccessKey may never come back."""
+    delivery.end("lost", _last_alive(folder))
+    delivery.give_up()
+    if delivery.done:
+        folder.remove()
+
+
+def _last_alive(folder: Folder) -> float:
+    return folder.heartbeat()[1] or time.time()
+
+
+def _silence(outbox: Outbox, folder: Folder) -> float:
+    """Return for how many seconds nothing has touched a folder."""
+    beat = folder.heartbeat()[1]
+    with outbox.probe() as present:
+        return present - (beat or folder.path.stat().st_mtime)
+
+
+def _clear_away(outbox: Outbox, folder: Folder) -> None:
+    """Set a folder aside that does not say whose it is, or remove it when it is empty."""
+    if _silence(outbox, folder) < ABANDONED_SECONDS:
+        return  # it is being made
+    if folder.size():
+        outbox.set_aside(folder)
+    else:
+        folder.remove()  # its run was killed before it had written anything

@@ -111,25 +111,31 @@ class Delivery:
         return error
 
     def _next_batch(self) -> list[tuple[Entry, list[Event]]]:
-        """Return the next lines to send together; bury what cannot or need not be sent."""
+        """Return the next lines to send together; bury what stands before them."""
         found: list[tuple[Entry, list[Event]]] = []
-        for entry in list(self._waiting):
+        self.give_up()
+        for entry in self._waiting:
             events = read_events(entry.record or {})
-            reason = self._hopeless(entry, events)
-            if not reason:
-                found.append((entry, events))
-            elif found:
+            if self._hopeless(entry, events):
                 break  # the order stays: first what stands before it
-            else:
-                self._bury(entry, reason)
-                self._pass(entry)
-                self._remember()
+            found.append((entry, events))
             if sum(len(events) for _entry, events in found) >= _TOGETHER:
                 break
         if self._one_by_one:
             self._one_by_one -= 1
             return found[:1]
         return found
+
+    def give_up(self) -> None:
+        """Bury the first lines, as far as they cannot or need not be sent. Raises OSError."""
+        while self._waiting:
+            entry = self._waiting[0]
+            reason = self._hopeless(entry, read_events(entry.record or {}))
+            if not reason:
+                return
+            self._bury(entry, reason)
+            self._pass(entry)
+            self._remember()
 
     def _hopeless(self, entry: Entry, events: list[Event]) -> str:
         """Return why a line is not worth sending, "" when it is."""

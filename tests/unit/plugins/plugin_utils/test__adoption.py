@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -30,6 +31,7 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.out
     alive,
     holder_of,
     left_behind,
+    names_of,
     new_outbox,
     release,
 )
@@ -143,6 +145,40 @@ def test_events_for_another_destination_wait(outbox: Outbox) -> None:
     lock = folder.lock()
     assert lock is not None, "and their lock is free again"
     os.close(lock)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_what_is_too_old_is_given_up_whatever_it_is_meant_for(
+    outbox: Outbox, finished: bool
+) -> None:
+    folder = left_behind(outbox, finished=finished, destination="key:Gone")
+    old = time.time() - 4000
+    text = (folder.path / "journal").read_text()
+    text = re.sub(r'"at":[0-9.]+', '"at":%f' % old, text)
+    (folder.path / "journal").write_text(text)
+    _beat(folder, 3500)
+    assert _adopted(outbox, folder) is None, "nobody has looked at it for less than an hour"
+    assert folder.exists()
+
+    _beat(folder, 3700)
+    assert _adopted(outbox, folder) is None
+    assert not folder.exists()
+    [(path, letters)] = outbox.letters()
+    assert path.stem == "d1"
+    assert {letter["destination"] for letter in letters} == {"key:Gone"}
+    names = [name for letter in letters for name in names_of(letter["events"])]
+    failure = [] if finished else ["deployment-failure"]
+    assert names == ["deployment-start", "deployment-finish", *failure]
+    assert all("not delivered within 1 hours" in letter["reason"] for letter in letters)
+
+
+def test_what_others_are_still_to_deliver_is_not_given_up(outbox: Outbox) -> None:
+    folder = left_behind(outbox, destination="key:Away")
+    _beat(folder, 3700)
+
+    assert _adopted(outbox, folder) is None
+    assert [entry.record for entry in folder.entries()][1] is not None
+    assert list(outbox.letters()) == [], "its events are of just now"
 
 
 def test_a_damaged_folder_is_set_aside_and_never_deleted(outbox: Outbox) -> None:
