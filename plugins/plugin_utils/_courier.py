@@ -96,6 +96,7 @@ class Courier:
         self._answered = False
         self._retries = 0
         self._next_try = 0.0
+        self._not_before = 0.0
         self._next_beat = 0.0
         self._leave_at: float | None = None
         self._sending = False
@@ -137,7 +138,7 @@ class Courier:
         if self._own in self._hands:
             self._own.refresh()
             self._own.end("killed", time.time())
-        self._next_try = 0.0
+        self._next_try = self._not_before
 
     def _late(self) -> bool:
         return self._leave_at is not None and time.monotonic() >= self._leave_at
@@ -193,9 +194,9 @@ class Courier:
         """Remember how it went and tell the callback."""
         if error is not None and error.keep:
             jitter = random.random()  # noqa: S311  # spreads couriers, hides nothing
-            self._next_try = time.monotonic() + min(
-                backoff(self._retries, jitter, error.after), LONGEST_WAIT
-            )
+            now = time.monotonic()
+            self._next_try = now + min(backoff(self._retries, jitter, error.after), LONGEST_WAIT)
+            self._not_before = now + min(error.after or 0.0, LONGEST_WAIT)
             self._retries += 1
         else:
             self._retries = 0
@@ -220,13 +221,14 @@ class Courier:
         """Leave folders to a flush that asks for them, all but that of a run that is alive.
 
         Whoever flushes may be about to end the machine, and has a last try of its own. It goes
-        through the whole outbox, so nothing more is adopted here.
+        through the whole outbox, so once the run is over nothing more is adopted here.
         """
         for delivery in list(self._hands):
             alive = delivery is self._own and self._leave_at is None
             if not alive and is_asked_for(self._locks[delivery.folder.name]):
                 self._let_go(delivery)
-                self._left = deque()
+                if self._leave_at is not None:
+                    self._left = deque()
 
     def _take_over(self) -> None:
         """Adopt what earlier runs left, one folder at a time, when the service accepts events.

@@ -112,13 +112,23 @@ class Flush:
     def _wait_for(self, asked: list[Folder]) -> None:
         """Deliver what couriers hand over. What they keep too long is left to them."""
         until = self._monotonic() + self._patience
-        while asked and self._monotonic() < until:
+        while asked and not self._hopeless and self._monotonic() < until:
             self._sleep(_LOOK_SECONDS)
-            for folder in list(asked):
-                if self._hopeless:
-                    return
-                if not folder.exists() or self._take(folder):
-                    asked.remove(folder)
+            asked = self._not_handed_over(asked)
+        # A courier must not part with a folder that nobody waits for any more. One of them may
+        # have done so while another one's events were delivered.
+        for folder in asked:
+            with suppress(OSError):
+                folder.ask(withdraw=True)
+        self._not_handed_over(asked)
+
+    def _not_handed_over(self, asked: list[Folder]) -> list[Folder]:
+        """Deliver those folders that can be had by now; return the others."""
+        return [
+            folder
+            for folder in asked
+            if folder.exists() and (self._hopeless or not self._take(folder))
+        ]
 
     def _deliver(self, delivery: Delivery, lock: int) -> None:
         try:

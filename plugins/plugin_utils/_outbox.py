@@ -199,11 +199,11 @@ class Folder:
             return None
         return descriptor
 
-    def ask(self) -> None:
-        """Ask whoever holds the lock to hand the folder over. Raises OSError."""
-        descriptor = os.open(self.path / LOCK, os.O_WRONLY | NO_FOLLOW)
+    def ask(self, withdraw: bool = False) -> None:
+        """Ask whoever holds the lock to hand the folder over, or no longer. Raises OSError."""
+        descriptor = os.open(self.path / LOCK, os.O_WRONLY | os.O_TRUNC | NO_FOLLOW)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write("asked\n")
+            file.write("" if withdraw else "asked\n")
 
     def remove(self) -> None:
         """Remove the folder, for everything in it is done with. The journal goes first."""

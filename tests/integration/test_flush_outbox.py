@@ -154,7 +154,7 @@ def test_a_run_that_is_alive_is_left_alone(project: Project) -> None:
     assert [event["event"] for event in project.events(id="living")] == [START, FINISH]
 
 
-def lingering(project: Project, fault: str) -> int:
+def lingering(project: Project, fault: str, tries: int) -> int:
     """Let a run end whose courier goes on for ten minutes; return the courier's pid."""
     project.receiver.set_faults([fault + "*inf"])
     ended = project.run(
@@ -164,15 +164,14 @@ def lingering(project: Project, fault: str) -> int:
         CLOUDMONITOR_LINGER="600",
     )
     assert ended.may_warn().rc == 0, ended.output
-    # One beside the run, and one at once when it is over.
-    until(lambda: len(project.receiver.requests) > 1, "two tries")
+    until(lambda: len(project.receiver.requests) == tries, "its tries")
     (courier,) = project.couriers()
     project.receiver.set_faults([])
     return courier
 
 
 def test_it_takes_over_from_a_courier_that_lingers(project: Project) -> None:
-    courier = lingering(project, "retry-after=600")
+    courier = lingering(project, "retry-after=600", 1)
     (flushed,) = flush(project, {})
 
     assert told(flushed) == (2, 0, 0, True, False)
@@ -181,7 +180,7 @@ def test_it_takes_over_from_a_courier_that_lingers(project: Project) -> None:
 
 
 def test_it_waits_for_a_courier_that_is_in_the_middle_of_a_try(project: Project) -> None:
-    courier = lingering(project, "hang")
+    courier = lingering(project, "hang", 2)
     (flushed,) = flush(project, {})
 
     assert flushed["delivered"] in (0, 2), "the courier may have been quicker"

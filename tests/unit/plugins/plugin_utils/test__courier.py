@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from cloudmonitor_receiver import Receiver
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import Outbox
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import Folder, Outbox
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
     Parent,
     is_alive,
@@ -161,7 +161,6 @@ def test_beside_a_run_it_hands_over_what_earlier_runs_left_and_keeps_its_own(
     outbox: Outbox, receiver: Receiver
 ) -> None:
     earlier = left_behind(outbox, "earlier", finished=True)
-    left_behind(outbox, "later", finished=True)
     receiver.set_faults(["ok*1", "status=503*inf"])
     with run_beside(outbox, terms(receiver.url)) as run:
         until(lambda: len(receiver.requests) > 1)
@@ -174,7 +173,37 @@ def test_beside_a_run_it_hands_over_what_earlier_runs_left_and_keeps_its_own(
     os.close(lock)
 
     assert _ids(receiver, FINISH) == ["d1"]
-    assert {folder.name for folder in outbox.folders()} == {"earlier", "later"}, "left to who asked"
+    assert [folder.name for folder in outbox.folders()] == ["earlier"], "left to who asked"
+
+
+def test_once_the_run_is_over_it_leaves_the_whole_outbox_to_who_asks(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    earlier = left_behind(outbox, "earlier", finished=True)
+    left_behind(outbox, "later", finished=True)
+    receiver.set_faults(["ok*1", "status=503*inf"])
+    parent = Parent(outbox, receiver.url, linger=600.0)
+    until(lambda: len(receiver.requests) > 1)
+    parent.kill()
+    own = Folder(outbox.runs / "d1")
+    until(lambda: any((entry.record or {}).get("final") for entry in own.entries()))
+    own.ask()
+    earlier.ask()
+    until(lambda: not is_alive(parent.courier))
+
+    assert {folder.name for folder in outbox.folders()} == {"d1", "earlier", "later"}
+
+
+def test_when_the_run_ends_it_still_waits_as_long_as_the_service_asked(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    receiver.set_faults(["retry-after=600*inf"])
+    parent = Parent(outbox, receiver.url, linger=2.0)
+    until(lambda: receiver.requests)
+    parent.kill()
+    until(lambda: not is_alive(parent.courier), 20)
+
+    assert len(receiver.requests) == 1
 
 
 def test_sigterm_means_one_last_try_of_two_seconds(outbox: Outbox, receiver: Receiver) -> None:

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._errors import DeliveryError
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event import Event
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._flush import (
     SHOWN_LETTERS,
     Flush,
@@ -124,6 +126,32 @@ def test_what_a_courier_delivers_after_all_is_not_waited_for(outbox: Outbox) -> 
     assert clock.now < 101
 
 
+def test_a_courier_that_kept_a_folder_too_long_may_keep_it(outbox: Outbox) -> None:
+    folder = left_behind(outbox, finished=True)
+    holder = holder_of(folder)
+    _flush(outbox, Service(["keep"] * 9)).run("keep")
+
+    assert (folder.path / "lock").read_bytes() == b"", "or it would part with it later"
+    release(holder)
+
+
+def test_what_is_handed_over_while_another_is_delivered_is_not_forgotten(outbox: Outbox) -> None:
+    first, second = (left_behind(outbox, name, finished=True) for name in ("a", "b"))
+    holders = [holder_of(first), holder_of(second)]
+    clock = Clock(lambda: release(holders.pop(0)) if len(holders) == 2 else None)
+
+    class Slow(Service):
+        def send(self, events: Sequence[Event]) -> DeliveryError | None:
+            clock.now += 2 * PATIENCE
+            while holders:
+                release(holders.pop())
+            return super().send(events)
+
+    flushed = _flush(outbox, Slow(), clock=clock).run("keep")
+
+    assert (flushed.delivered, flushed.pending) == (4, 0)
+
+
 @pytest.mark.parametrize(
     "run", [alive(), {"destination": "key:Other"}, {"host": "another host"}], ids=str
 )
@@ -163,6 +191,7 @@ def test_after_a_handed_over_folder_shows_an_outage_nothing_more_is_tried(outbox
 
     assert len(service.requests) == 1
     assert (flushed.pending, flushed.error is not None) == (4, True)
+    assert all((folder.path / "lock").read_bytes() == b"" for folder in folders)
 
 
 def test_trouble_stops_at_the_first_request_and_keeps_all(outbox: Outbox) -> None:
