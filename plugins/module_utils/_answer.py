@@ -11,6 +11,7 @@ with "rate limit" in its msg.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Callable, Dict, Mapping, Optional, Union
@@ -19,6 +20,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Union
 SKEW_SECONDS = 120
 # A Retry-After of more digits than this means the same: not today.
 _LONGEST_WAIT = 1e9
+_CODE = re.compile(r"[2-5][0-9]{2}")
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,14 @@ def _service_answer(response: Response, redact: Callable[[str], str]) -> Optiona
         body = json.loads(response.body.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(body, dict) or not isinstance(body.get("code"), (str, int)):
+    # Other interfaces have a "code", too: a login page's, a proxy's. The service's are those of
+    # HTTP (Cloud Monitor documentation), and none of its answers is about a proxy.
+    code = str(body.get("code")).strip() if isinstance(body, dict) else ""
+    if not _CODE.fullmatch(code) or response.status == 407:
         return None
     return Answer(
         http_status=response.status,
-        code=redact(str(body["code"])).strip()[:20],
+        code=code,
         message=redact(str(body.get("msg") or body.get("message") or ""))[:500],
         request_id=_request_id(body, redact),
     )
@@ -125,7 +130,7 @@ def _request_id(body: Dict[str, Any], redact: Callable[[str], str]) -> Optional[
 def _said_by_service(said: Answer, response: Response, sent_at: float) -> Verdict:
     # The body's code is the finer one; a 5xx or 429 of a proxy on the way still says "later".
     status = response.status
-    code = int(said.code) if said.code and said.code.isascii() and said.code.isdigit() else 0
+    code = int(said.code or 0)
     number = code if code >= 400 and status < 500 and status != 429 else status
     words = "HTTP %d, code %s, message %r" % (status, said.code, said.message)
     lower = said.message.lower()

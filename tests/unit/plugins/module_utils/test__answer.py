@@ -97,9 +97,6 @@ def test_trouble_that_may_pass_is_tried_again(status: int, body: bytes, kind: st
         (403, said("403", "No Permission"), "permission", "cms:PutCustomEvent"),
         (404, said("404", "not found"), "refused", "endpoint, region and network"),
         (200, said("206", "for metrics only"), "refused", "endpoint"),
-        (200, said("", ""), "refused", "endpoint"),
-        (200, said("OK", ""), "refused", "endpoint"),
-        (200, said(True), "refused", "endpoint"),
         (201, said("200"), "refused", "endpoint"),
         (403, said("200"), "signature", "access_key_secret"),
     ],
@@ -134,6 +131,17 @@ def test_a_word_that_holds_ram_is_no_permission_trouble() -> None:
         (200, b"{}"),
         (200, b'{"code": null}'),
         (200, b'{"code": ["200"]}'),
+        (200, said("")),
+        (200, said("OK")),
+        (200, said(True)),
+        (200, said(0, "please log in")),
+        (200, said(-1)),
+        (200, said("199")),
+        (200, said("600")),
+        (200, said("2000")),
+        (200, said("4_3")),
+        (200, said("\u0664\u0660\u0660")),
+        (403, said(40001, "quota of the gateway")),
         (200, b'{"code": "200"'),
         (200, b"\xff\xfe\x00"),
         (200, b"[" * 100_000),
@@ -166,8 +174,9 @@ def test_a_redirect_is_refused_whatever_it_says(status: int, body: bytes) -> Non
     assert "elsewhere" not in verdict.problem
 
 
-def test_a_proxy_that_wants_a_password_is_called_that() -> None:
-    verdict = answered(407, b"<html>")
+@pytest.mark.parametrize("body", [b"<html>", said("407", "proxy authentication required")])
+def test_a_proxy_that_wants_a_password_is_called_that(body: bytes) -> None:
+    verdict = answered(407, body)
 
     assert isinstance(verdict, Refused)
     assert (verdict.kind, verdict.keep) == ("proxy", True)
