@@ -210,7 +210,12 @@ class Folder:
         for name in (JOURNAL, DELIVERED, STATUS, HEARTBEAT, LOCK):
             with suppress(OSError):
                 os.unlink(self.path / name)
-        shutil.rmtree(self.path, ignore_errors=True)
+        # Out of sight first: who looks for folders would make a lock in it, and it would stay.
+        beside = self.path.with_name(".gone.%s.%d" % (self.name, os.getpid()))
+        with suppress(OSError):
+            os.rename(self.path, beside)
+        for path in (beside, self.path):
+            shutil.rmtree(path, ignore_errors=True)
 
     def _read(self, name: str) -> str:
         return read_small(self.path / name)

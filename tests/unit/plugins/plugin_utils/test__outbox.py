@@ -265,6 +265,24 @@ def test_the_lock_of_a_folder_that_was_removed_is_none(
     assert not before or len(os.listdir("/proc/self/fd")) == before
 
 
+def test_who_looks_at_a_folder_while_it_is_removed_does_not_keep_it(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = outbox.create("d1")
+    folder.reserve()
+    real = os.rmdir
+
+    def look_first(path: Any, **named: Any) -> None:
+        if folder.path.exists():
+            (folder.path / "lock").touch()
+        real(path, **named)
+
+    monkeypatch.setattr(os, "rmdir", look_first)
+    folder.remove()
+
+    assert list(outbox.runs.iterdir()) == []
+
+
 def test_the_lock_of_a_folder_that_is_gone_is_an_error_and_makes_nothing(outbox: Outbox) -> None:
     folder = outbox.create("d1")
     folder.remove()
