@@ -66,14 +66,18 @@ def _is_harmless(value: Any, variables: Mapping[str, Any], depth: int) -> bool:
         return all(_is_harmless(item, variables, depth - 1) for item in parts)
     if isinstance(value, (list, tuple)):
         return all(_is_harmless(item, variables, depth - 1) for item in value)
-    if not isinstance(value, str) or ("{{" not in value and "{%" not in value):
+    if not isinstance(value, str):
+        return True
+    if value.startswith(_OTHER_BRACKETS):
+        return False
+    if "{{" not in value and "{%" not in value:
         return True
     try:
         tree = _PARSER.parse(str(value))
     except TemplateError:
         return False  # filters and tests of Ansible parse; what does not is no template
     names = meta.find_undeclared_variables(tree)
-    if str(value).startswith(_OTHER_BRACKETS) or names & (_LOOKUPS | _WAYS_ROUND):
+    if names & (_LOOKUPS | _WAYS_ROUND):
         return False
     filters = {node.name for node in tree.find_all(nodes.Filter)}
     # map() and its like take the name of a filter as a text.

@@ -51,7 +51,8 @@ def _head(git: Path) -> Dict[str, str]:
     if not head.startswith("ref:"):
         return {}
     ref = head[4:].strip()
-    if not ref.startswith("refs/") or ".." in ref:
+    # The invalid one stands for what only git can read (its reftable format).
+    if not ref.startswith("refs/") or ".." in ref or ref == "refs/heads/.invalid":
         return {}
     found = {}
     commit = _resolve(git, ref)

@@ -23,7 +23,9 @@ def host_identity() -> str:
 def process_mark(pid: int) -> str:
     """Return what tells a living process from a later one with the same pid; "" when it is gone."""
     try:
-        fields = Path("/proc/%d/stat" % pid).read_text().rpartition(")")[2].split()
+        # The kernel cuts a process's name where it likes, in the middle of a character, too.
+        text = Path("/proc/%d/stat" % pid).read_text(encoding="utf-8", errors="replace")
+        fields = text.rpartition(")")[2].split()
     except FileNotFoundError:
         if Path("/proc/self/stat").exists():
             return ""

@@ -119,6 +119,7 @@ def test_a_vaulted_value_stays_at_home_however_it_is_reached(kind: type[str], va
         "{% import '/etc/passwd' as x %}{{ x }}",
         "{% extends '/etc/passwd' %}",
         "#jinja2: variable_start_string:'[%', variable_end_string:'%]'\n{{ 1 }}[% q('x') %]",
+        "#jinja2: variable_start_string:'[%', variable_end_string:'%]'\n[% q('x') %]",
         "{{ {'a': through} }}",
         {"{{ through }}": "as a key"},
         "{{ unbalanced",

@@ -105,6 +105,12 @@ def test_a_branch_without_a_commit_has_none(tmp_path: Path) -> None:
     assert git_context(str(tmp_path)) == {"branch": "new"}
 
 
+def test_what_only_git_can_read_counts_as_absent(tmp_path: Path) -> None:
+    # So it is in every repository with reftables (git's documentation, reftable).
+    folder = checkout(tmp_path, {"HEAD": "ref: refs/heads/.invalid\n"})
+    assert git_context(folder) is None
+
+
 def test_a_commit_may_have_the_length_of_sha_256(tmp_path: Path) -> None:
     assert git_context(checkout(tmp_path, {"HEAD": "a" * 64})) == {"commit": "a" * 64}
 

@@ -65,6 +65,16 @@ def test_a_name_with_brackets_and_spaces_does_not_confuse(tmp_path: Path) -> Non
     assert mark.isdigit()
 
 
+@needs_proc
+def test_a_name_that_the_kernel_has_cut_in_a_character_does_not_confuse(tmp_path: Path) -> None:
+    odd = tmp_path / "deploy-a\u90e8\u7f72\u811a\u672c\u8fd0\u884c"  # 15 bytes end in the third
+    odd.symlink_to("/bin/sleep")
+    process = subprocess.Popen([odd, "60"])
+    mark = until(lambda: process_mark(process.pid))
+    _end(process)
+    assert mark.isdigit()
+
+
 def test_a_host_is_the_same_for_all_its_processes() -> None:
     code = "import sys; sys.path.insert(0, %r); import _liveness; print(_liveness.host_identity())"
     folder = Path(__file__).resolve().parents[4] / "plugins" / "plugin_utils"
