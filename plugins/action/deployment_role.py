@@ -10,7 +10,6 @@ action ``deployment_event``. Nothing here connects to a host.
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from collections.abc import Iterable, Mapping
@@ -23,7 +22,8 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as core_version
 
-from ..module_utils._options import CONNECTION_NAMES
+from ..module_utils._options import CONNECTION_NAMES, over
+from ..plugin_utils._action import task_environment
 from ..plugin_utils._verdict import (
     Ledger,
     Run,
@@ -309,7 +309,7 @@ class ActionModule(ActionBase):
             value = self._variable("deployment_" + option)
             if value is not None:
                 args[option] = value
-        args.update(self._connection_options())
+        args = over(args, self._connection_options())
         args.update(phase=phase, report_from="controller")
         args["report_errors"] = self._text("deployment_report_errors") or "warn"
         if run.record:
@@ -329,7 +329,7 @@ class ActionModule(ActionBase):
     def _defaults(self) -> dict[str, Any]:
         """Return the options that stand below those of the role: one retry, module_defaults."""
         args: dict[str, Any] = {}
-        if not os.environ.get("CLOUDMONITOR_RETRIES"):
+        if not task_environment(self).get("CLOUDMONITOR_RETRIES"):
             args["retries"] = 1
         defaults = self._task.module_defaults or []
         merged: dict[str, Any] = {}

@@ -102,6 +102,24 @@ def without_empty(params: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
+def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return ``below`` with the options of ``above`` in their place, whichever name they go by.
+
+    The parts of an AccessKey are not mixed: with one of them above, none from below counts.
+    """
+    given = without_empty(above)
+    replaced = set(given)
+    key_above = any(
+        option.is_credential and given.keys() & {option.name, *option.aliases}
+        for option in CONNECTION_OPTIONS
+    )
+    for option in CONNECTION_OPTIONS:
+        names = {option.name, *option.aliases}
+        if given.keys() & names or (option.is_credential and key_above):
+            replaced |= names
+    return {**{name: below[name] for name in below if name not in replaced}, **given}
+
+
 def from_environment(params: Mapping[str, Any], environ: Mapping[str, str]) -> Dict[str, str]:
     """Return the option values that ``environ`` supplies for options that ``params`` lacks.
 

@@ -140,10 +140,14 @@ class EventAction(ActionBase):
         return result
 
     def _environ(self) -> Dict[str, str]:
-        """Return the controller's environment with the task's ``environment`` keyword over it."""
-        own: Dict[str, Any] = {}
-        self._compute_environment_string(own)
-        return {**os.environ, **{str(name): str(value) for name, value in own.items()}}
+        return task_environment(self)
+
+
+def task_environment(action: ActionBase) -> Dict[str, str]:
+    """Return the controller's environment with the task's ``environment`` keyword over it."""
+    own: Dict[str, Any] = {}
+    action._compute_environment_string(own)
+    return {**os.environ, **{str(name): str(value) for name, value in own.items()}}
 
 
 def plain(value: Any) -> Any:

@@ -42,8 +42,13 @@ class Loader:
 class Step(ActionModule):
     """A step whose events go into a list."""
 
+    environment: Mapping[str, str]
     events: list[dict[str, Any]]
     answer: Mapping[str, Any] | Exception
+
+    def _compute_environment_string(self, raw_environment_out: dict[str, Any]) -> str:
+        raw_environment_out.update(self.environment)
+        return ""
 
     def _run_event_action(self, args: dict[str, Any]) -> dict[str, Any]:
         self.events.append(args)
@@ -73,6 +78,7 @@ class Play:
         self.events: list[dict[str, Any]] = []
         self.answer: Mapping[str, Any] | Exception = ANSWER
         self.module_defaults: list[dict[str, Any]] = []
+        self.environment: dict[str, str] = {}
         self.parent: Any = None
 
     def run(self, step: str, host: str = "h1", wrapped: bool = True) -> dict[str, Any]:
@@ -89,6 +95,7 @@ class Play:
         make: Any = Step  # from plain objects in the place of Ansible's
         action = make(task, CONNECTION, None, self.loader, Templar(), None)
         action.events, action.answer = self.events, self.answer
+        action.environment = self.environment
         task_vars = {
             "inventory_hostname": host,
             "ansible_play_batch": self.hosts,
@@ -175,6 +182,32 @@ def test_the_environment_stands_above_the_one_retry(
     play.begin()
 
     assert "retries" not in play.events[0]
+
+
+def test_the_environment_keyword_stands_above_the_one_retry(play: Play) -> None:
+    play.environment["CLOUDMONITOR_RETRIES"] = "4"
+    play.begin()
+
+    assert "retries" not in play.events[0]
+
+
+def test_an_accesskey_of_the_connection_is_not_mixed_with_that_of_module_defaults(
+    tmp_path: Path,
+) -> None:
+    connection = {"access_key_id": "LTAImine", "access_key_secret": "mine", "region": "cn-beijing"}
+    play = Play(tmp_path, deployment_connection=connection)
+    below = {
+        "alicloud_access_key": "STS.theirs",
+        "alicloud_secret_key": "theirs",
+        "security_token": "theirs",
+        "alicloud_region": "cn-qingdao",
+        "timeout": 9,
+    }
+    play.module_defaults = [{"group/aliops.cloudmonitor.cloudmonitor": below}]
+    play.begin()
+
+    of_connection = {name: play.events[0].get(name) for name in (*below, *connection)}
+    assert of_connection == {**dict.fromkeys(below), **connection, "timeout": 9}
 
 
 def test_an_omitted_variable_is_not_given(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options impor
     ConnectionOption,
     connection_argument_spec,
     from_environment,
+    over,
     variable_of,
     without_empty,
 )
@@ -145,3 +146,30 @@ def test_empty_means_unset_for_connection_options_only(params: Mapping[str, Any]
         dropped = name in NAMES and (value is None or value == "")
         assert (name in left) != dropped
     assert all(left[name] is params[name] for name in left)
+
+
+LAYERS = st.dictionaries(st.sampled_from([*NAMES, "name"]), st.sampled_from(["", "x", 0, False]))
+
+
+@given(below=LAYERS, above=LAYERS)
+def test_an_option_above_wins_under_each_of_its_names_and_keys_stay_whole(
+    below: Mapping[str, Any], above: Mapping[str, Any]
+) -> None:
+    made = over(below, above)
+    given_above = without_empty(above)
+
+    assert {**made, **given_above} == made
+    for option in CONNECTION_OPTIONS:
+        names = {option.name, *option.aliases}
+        if given_above.keys() & names:
+            assert made.keys() & names == given_above.keys() & names
+    of_key = {
+        name
+        for option in CONNECTION_OPTIONS
+        if option.is_credential
+        for name in (option.name, *option.aliases)
+    }
+    if given_above.keys() & of_key:
+        assert made.keys() & of_key == given_above.keys() & of_key
+    untouched = below.keys() - above.keys() - set(NAMES)
+    assert all(made[name] is below[name] for name in untouched)
