@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,14 +16,15 @@ from ansible.plugins.loader import callback_loader
 from ..module_utils._argspec import flush_outbox_spec
 from ..module_utils._connection import connection_of
 from ..module_utils._credentials import resolve_credentials, with_id
+from ..module_utils._errors import CloudMonitorError
 from ..module_utils._http import REQUESTS_IMPORT_ERROR
 from ..module_utils._options import CONNECTION_OPTIONS, from_environment
 from ..module_utils._redact import Redactor
 from ..module_utils._report import MissingLibrary, trouble
 from ..plugin_utils._action import EventAction
-from ..plugin_utils._adapter import default_outbox, without_empty_variables
+from ..plugin_utils._adapter import check_switches, default_outbox, without_empty_variables
 from ..plugin_utils._flush import HAND_OVER_SECONDS, Flush, Flushed, count
-from ..plugin_utils._outbox import Outbox, OutboxError
+from ..plugin_utils._outbox import Outbox
 from ..plugin_utils._records import destination_of
 from ..plugin_utils._sender import Sender
 
@@ -32,6 +34,14 @@ _VARIABLE = "CLOUDMONITOR_OUTBOX"
 
 class ActionModule(EventAction):
     """Delivers what earlier runs could not."""
+
+    nothing: Mapping[str, Any] = {
+        "changed": False,
+        "delivered": 0,
+        "pending": 0,
+        "dead": [],
+        "dead_count": 0,
+    }
 
     def report(
         self, args: dict[str, Any], environ: Mapping[str, str], task_vars: dict[str, Any]
@@ -46,25 +56,37 @@ class ActionModule(EventAction):
             and not option.is_credential
             and not any(name in args for name in (option.name, *option.aliases))
         }
+        if not args.get("outbox"):
+            others["outbox"] = environ.get(_VARIABLE) or _outbox(configured)
+            args.pop("outbox", None)
         params = self.validated({**others, **args}, flush_outbox_spec(), environ)
         connection = connection_of(params)
-        outbox = Outbox(params["outbox"] or environ.get(_VARIABLE) or _outbox(configured))
-        outbox.prepare()
+        outbox = Outbox(params["outbox"])
         del task_vars  # nothing of the host is wanted
         if self._task.check_mode:
-            return _result(count(outbox))
-        if REQUESTS_IMPORT_ERROR is not None:
-            raise MissingLibrary(missing_required_lib("requests"))
-        credentials = resolve_credentials(params, with_id(environ, configured.get("access_key_id")))
-        sender = Sender(connection, credentials, environ)
+            return _result(_counted(outbox))
+        outbox.prepare()
+        try:
+            if REQUESTS_IMPORT_ERROR is not None:
+                raise MissingLibrary(missing_required_lib("requests"))
+            key_id = configured.get("access_key_id")
+            credentials = resolve_credentials(params, with_id(environ, key_id))
+            sender = Sender(connection, credentials, environ)
+        except CloudMonitorError:
+            self.nothing = _result(count(outbox))
+            raise
         # A courier that is asked for a folder may be in the middle of a try.
         patience = connection.timeout + HAND_OVER_SECONDS
         flush = Flush(outbox, destination_of(credentials), sender.send, patience)
-        try:
-            flushed = flush.run(params["dead"])
-        except OSError as exc:
-            raise OutboxError("outbox: %s cannot be used (%s)." % (outbox.root, exc)) from exc
+        flushed = flush.run(params["dead"])
         return dict(Redactor(credentials.secrets).value(_result(flushed)))
+
+
+def _counted(outbox: Outbox) -> Flushed:
+    """Return what is in the outbox, without making anything. Raises OutboxError."""
+    if os.path.lexists(outbox.root):
+        outbox.mode()
+    return count(outbox)
 
 
 def _result(flushed: Flushed) -> dict[str, Any]:
@@ -86,6 +108,7 @@ def _configured() -> dict[str, Any]:
     """Return what ``ansible.cfg`` says of the callback: its outbox and its connection."""
     # Loading the class makes its options known, under the name that it has there.
     callback = callback_loader.get(_CALLBACK, class_only=True)
+    check_switches(callback._load_name, ("validate_certs",))
     found = {}
     for name in ("outbox", *(option.name for option in CONNECTION_OPTIONS)):
         with without_empty_variables():

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import platform
 import re
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,13 +25,20 @@ from ansible.utils.vars import load_extra_vars
 from ..module_utils._connection import Connection, connection_of
 from ..module_utils._credentials import Credentials, resolve_credentials, with_id
 from ..module_utils._deployment import Deployment
-from ..module_utils._errors import CloudMonitorError
+from ..module_utils._errors import CloudMonitorError, ConfigurationError
 from ..module_utils._options import CONNECTION_OPTIONS
 from ..module_utils._redact import Redactor
 from ..module_utils._report import secrets_of
 from ..module_utils._version import VERSION
 from ..plugin_utils._action import plain
-from ..plugin_utils._adapter import default_outbox, without_empty_variables
+from ..plugin_utils._adapter import (
+    SECTION,
+    SWITCHES,
+    check_switches,
+    configured_section,
+    default_outbox,
+    without_empty_variables,
+)
 from ..plugin_utils._check_findings import (
     NOTE,
     OK,
@@ -48,7 +53,6 @@ from ..plugin_utils._check_findings import (
 )
 from ..plugin_utils._check_settings import (
     SECRETS,
-    SECTION,
     Setting,
     aligned,
     hidden_ids,
@@ -96,7 +100,7 @@ class ActionModule(ActionBase):
         }
         settings, findings = self._settings()
         findings += self._stray(environ)
-        secrets = secrets_of({}, environ) + _secrets_in(_section())
+        secrets = secrets_of({}, environ) + _secrets_in(configured_section())
         checked = _Checked(settings, environ, secrets)
         checked.findings += [_versions(), check_signature(), check_library(), *findings]
         checked.look_at_values()
@@ -134,8 +138,10 @@ class ActionModule(ActionBase):
                     value, origin = C.config.get_config_value_and_origin(
                         option, plugin_type="callback", plugin_name=name, variables=variables
                     )
+                    if option in SWITCHES:
+                        check_switches(name, (option,))
                 settings[option] = Setting(option, plain(value), origin_of(origin))
-            except AnsibleError:
+            except (AnsibleError, ConfigurationError):
                 origin = _origin_of_wrong(definition, variables)
                 settings[option] = Setting(option, definition.get("default"), origin, False)
                 wrong.append(_wrong_type(option, definition, origin))
@@ -167,7 +173,7 @@ class ActionModule(ActionBase):
         """Return notes on what looks like a setting and is none."""
         found = stray_variables(environ, {*self._variables, RUN_ID_VARIABLE})
         path = str(C.config._config_file or "")
-        found += stray_keys(list(_section()), self._known - set(SECRETS), path)
+        found += stray_keys(list(configured_section()), self._known - set(SECRETS), path)
         if _core() < _EXTRA_VARS_FROM:
             ignored = [
                 key for key in self._extra if key.removeprefix("cloudmonitor_") in self._known
@@ -364,16 +370,6 @@ def _check_names(values: Mapping[str, Any]) -> None:
     started = Deployment(id="check", name=name, started_at=0.0)
     for deployment in (started, replace(started, status="failed", finished_at=1.0)):
         events_record(deployment, naming, time.time())
-
-
-def _section() -> dict[str, str]:
-    """Return what stands in the callback's section of ansible.cfg, as it is written."""
-    path = C.config._config_file
-    parser = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=(";",))
-    if path:
-        with suppress(configparser.Error, OSError, UnicodeError):
-            parser.read(path, encoding="utf-8")
-    return dict(parser[SECTION]) if parser.has_section(SECTION) else {}
 
 
 def _secrets_in(section: Mapping[str, str]) -> list[str]:

@@ -123,6 +123,7 @@ options:
   context_vars:
     description:
       - Names of variables to copy into the C(context) of the events. Extra variables are there from the start on, play variables in the finish.
+      - Variables of hosts and groups, facts and registered results belong to no play, so they are undefined here.
       - Undefined variables, vaulted values and templates with lookups are left out, with one warning. Values are cut at 1 KB.
       - No other variable ever leaves the controller.
     type: list
@@ -269,6 +270,7 @@ EXAMPLES = r"""
 import contextlib
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from ansible import context
@@ -277,6 +279,7 @@ from ansible.template import Templar
 from ansible.utils.vars import load_extra_vars
 
 from ..plugin_utils._adapter import (
+    check_switches,
     default_outbox,
     failure_of,
     reading_of,
@@ -315,7 +318,11 @@ class CallbackModule(CallbackBase):
             self._play, self._loader = None, playbook._loader
             if self._reporter is None:
                 self._reporter = Reporter(
-                    self._read_options(), os.environ, self._warn, self._display.display
+                    self._read_options(),
+                    os.environ,
+                    self._warn,
+                    self._display.display,
+                    partial(check_switches, self._load_name),
                 )
             extra = load_extra_vars(self._loader)
             self._reporter.start(

@@ -6,16 +6,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from configparser import ConfigParser, Error
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
+from ansible.module_utils.parsing.convert_bool import BOOLEANS_FALSE
 
 from ..module_utils._deployment import Failure
+from ..module_utils._errors import ConfigurationError
 from ._outcome import COUNTERS, Reading
 
+SECTION = "callback_deployment_events"
+# Options of the callback that are on or off.
+SWITCHES = ("validate_certs", "check_mode_events")
 _MESSAGE_LIMIT = 256
 # This one may be empty on purpose.
 _EMPTY_COUNTS = "CLOUDMONITOR_FAILURE_EVENT"
@@ -65,6 +71,41 @@ def without_empty_variables() -> Iterator[None]:
     finally:
         for name in empty:
             os.environ[name] = ""
+
+
+def check_switches(plugin: str, names: Iterable[str] = SWITCHES) -> None:
+    """See that each of a callback's options that is off was meant to be off.
+
+    Ansible takes any word that it does not know for false when it configures a plugin, and so
+    would "ture" for validate_certs turn the check off. ``plugin``: the name that the options
+    are known by. Raises ConfigurationError.
+    """
+    for name in names:
+        with without_empty_variables():
+            value, origin = C.config.get_config_value_and_origin(
+                name, plugin_type="callback", plugin_name=plugin
+            )
+        text = _written(name, str(origin)) if value is False else None
+        if text is not None and text.strip().strip("\"'").lower() not in BOOLEANS_FALSE:
+            raise ConfigurationError("%s: must be true or false and is %r." % (name, text))
+
+
+def _written(name: str, origin: str) -> str | None:
+    """Return the text of an option as the environment or ``ansible.cfg`` has it, None for none."""
+    kind, colon, variable = origin.partition(": ")
+    if colon:
+        return os.environ.get(variable) if kind == "env" else None
+    return configured_section().get(name)
+
+
+def configured_section() -> dict[str, str]:
+    """Return what stands in the callback's section of ``ansible.cfg``, as it is written."""
+    path = C.config._config_file
+    parser = ConfigParser(interpolation=None, inline_comment_prefixes=(";",))
+    if path:
+        with suppress(Error, OSError, UnicodeError):
+            parser.read(path, encoding="utf-8")
+    return dict(parser[SECTION]) if parser.has_section(SECTION) else {}
 
 
 def default_outbox() -> str:

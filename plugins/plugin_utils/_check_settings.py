@@ -13,9 +13,9 @@ from typing import Any
 from ..module_utils._credentials import ID_VARIABLES, SECRET_VARIABLES, TOKEN_VARIABLES, Credentials
 from ..module_utils._errors import CloudMonitorError
 from ..module_utils._options import CONNECTION_OPTIONS
+from ._adapter import SECTION
 from ._check_findings import NOTE, Finding, of_error
 
-SECTION = "callback_deployment_events"
 DEFAULT = "default"
 # Shown even when nobody has changed them; of the others only what somebody has given.
 _ALWAYS = ("region", "network", "endpoint", "group_id", "outbox")

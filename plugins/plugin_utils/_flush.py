@@ -17,7 +17,7 @@ from ..module_utils._errors import DeliveryError
 from ..module_utils._event import Event
 from ._adoption import adopt, ask_for
 from ._delivery import Delivery, Send
-from ._outbox import Folder, Outbox
+from ._outbox import Folder, Outbox, OutboxError
 from ._records import read_events
 
 # A result with thousands of dead letters would travel through Ansible for nothing.
@@ -69,15 +69,11 @@ class Flush:
 
     def run(self, dead: str) -> Flushed:
         """Deliver what belongs to no run that is alive; ``dead``: ``keep``, ``retry``, ``drop``."""
-        if dead != "keep":
-            self._dead_letters(retry=dead == "retry")
-        asked: list[Folder] = []
-        for folder in self._outbox.folders():
-            if self._hopeless:
-                break
-            if not self._take(folder) and self._ask_for(folder):
-                asked.append(folder)
-        self._wait_for(asked)
+        try:
+            self._empty(dead)
+        except OSError as exc:
+            why = "outbox: %s cannot be used (%s)." % (self._outbox.root, exc)
+            self._error = DeliveryError(why, OutboxError.kind, keep=True)
         counted = count(self._outbox)
         return Flushed(
             self._delivered,
@@ -87,6 +83,17 @@ class Flush:
             self._changed,
             self._error,
         )
+
+    def _empty(self, dead: str) -> None:
+        if dead != "keep":
+            self._dead_letters(retry=dead == "retry")
+        asked: list[Folder] = []
+        for folder in self._outbox.folders():
+            if self._hopeless:
+                break
+            if not self._take(folder) and self._ask_for(folder):
+                asked.append(folder)
+        self._wait_for(asked)
 
     @property
     def _hopeless(self) -> bool:
@@ -154,8 +161,11 @@ class Flush:
         """Send the dead letters of this destination once more, or drop all."""
         for path, _letters in list(self._outbox.letters()):
             with suppress(FileNotFoundError):
-                self._outbox.exhume(path, self._still_dead if retry else lambda _letter: False)
-                self._changed = True
+                self._outbox.exhume(path, self._still_dead if retry else self._dropped)
+
+    def _dropped(self, _letter: dict[str, Any]) -> bool:
+        self._changed = True
+        return False
 
     def _still_dead(self, letter: dict[str, Any]) -> bool:
         """Try a dead letter once more; return whether it stays one."""
@@ -167,6 +177,7 @@ class Flush:
             return True
         error = self._counted(events)
         self._error = error or self._error
+        self._changed = self._changed or error is None
         return error is not None
 
 

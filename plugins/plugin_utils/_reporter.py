@@ -69,12 +69,17 @@ class Reporter:
         environ: MutableMapping[str, str],
         warn: Callable[[str], None],
         say: Callable[[str], None],
+        check: Callable[[], None] = lambda: None,
     ) -> None:
-        """``options``: the callback's; ``warn`` and ``say`` show one line to the user."""
+        """``options``: the callback's; ``warn`` and ``say`` show one line to the user.
+
+        ``check`` raises ConfigurationError when an option does not say what was written.
+        """
         self._options = options
         self._environ = environ
         self._warn = warn
         self._say = say
+        self._check = check
         self._around = environ.get(RUN_ID_VARIABLE)
         self._pid = os.getpid()
         self._broken = False
@@ -151,8 +156,8 @@ class Reporter:
         self._end(self._ended(deployment, outcome(before, reading)))
         if left_out:
             self._warn(
-                "context_vars: left out, because undefined, vaulted or with a lookup: %s"
-                % ", ".join(left_out)
+                "context_vars: left out, because no extra or play variable, vaulted, or with a "
+                "template that reaches further: %s" % ", ".join(left_out)
             )
 
     def give_up(self) -> None:
@@ -181,6 +186,7 @@ class Reporter:
 
     def _terms(self) -> Terms:
         """Return how to deliver. Raises ConfigurationError, CredentialsError."""
+        self._check()
         connection = connection_of(self._options)
         check_seconds(self._options)
         if connection.ca_path and not os.path.exists(connection.ca_path):
@@ -217,6 +223,9 @@ class Reporter:
         around = {**self._environ, RUN_ID_VARIABLE: self._around or ""}
         facts = collect_facts(around, playbook, os.path.dirname(os.path.abspath(playbook)))
         run_id = str(options["deployment_id"] or "")[:_ID_LIMIT]
+        # A run inside another one inherits the variable with its id, too.
+        if self._around and run_id in (self._around, self._around.rpartition("/")[0]):
+            run_id = ""
         if run_id and number > 1:
             run_id += "/%d" % number
         return Deployment(

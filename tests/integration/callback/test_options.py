@@ -208,6 +208,9 @@ MISTAKES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "a group that is no number": ({"CLOUDMONITOR_GROUP_ID": "shop"}, ("group_id",)),
     "an unknown choice": ({"CLOUDMONITOR_FAILURE_DETAILS": "all"}, ("failure_details", "all")),
     "a time that is none": ({"CLOUDMONITOR_FLUSH_TIMEOUT": "soon"}, ("flush_timeout",)),
+    "a switch that is neither on nor off": (
+        {"CLOUDMONITOR_VALIDATE_CERTS": "ture"}, ("validate_certs", "true or false", "'ture'"),
+    ),
     "a negative timeout": ({"CLOUDMONITOR_TIMEOUT": "-1"}, ("timeout",)),
     "an event without a name": ({"CLOUDMONITOR_START_EVENT": " "}, ("start_event",)),
 }  # fmt: skip

@@ -273,6 +273,7 @@ def test_trouble_that_passes_is_none(project: Checked) -> None:
         ("CLOUDMONITOR_TIMEOUT", "0", "timeout"),
         ("CLOUDMONITOR_NETWORK", "wlan", "one of public, vpc"),
         ("CLOUDMONITOR_SOURCE_IP", "me", "source_ip"),
+        ("CLOUDMONITOR_VALIDATE_CERTS", "ture", "validate_certs comes from CLOUDMONITOR_VALIDATE"),
         ("CLOUDMONITOR_LINGER", "nan", "linger"),
         ("CLOUDMONITOR_GROUP_ID", "-1", "group_id"),
         ("CLOUDMONITOR_START_EVENT", " ", "start_event: "),

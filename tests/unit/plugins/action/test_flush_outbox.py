@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.aliops.cloudmonitor.plugins.action import flush_outbox
 from ansible_collections.aliops.cloudmonitor.plugins.action.flush_outbox import ActionModule
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._errors import CredentialsError
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.action.tasks import run
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     left_behind,
@@ -65,6 +66,45 @@ def test_counting_needs_no_key_and_delivers_nothing(
     root = outbox_with(tmp_path / "1", "a")
 
     assert pending({"outbox": root}, {}) == pending({"outbox": root}, {})
+
+
+def test_counting_makes_and_changes_nothing(tmp_path: Path, configured: dict[str, Any]) -> None:
+    assert pending({"outbox": str(tmp_path / "none")}, {}) == 0
+    assert list(tmp_path.iterdir()) == []
+
+    (tmp_path / "bare").mkdir(mode=0o755)
+    assert pending({"outbox": str(tmp_path / "bare")}, {}) == 0
+    assert (tmp_path / "bare").stat().st_mode & 0o777 == 0o755
+    assert list((tmp_path / "bare").iterdir()) == []
+
+    (tmp_path / "link").symlink_to(tmp_path / "bare")
+    linked = run(ActionModule, {"outbox": str(tmp_path / "link")}, {}, check_mode=True)
+    assert (linked["failed"], linked["error"]["kind"]) == (True, "outbox")
+
+
+def test_the_variable_may_name_the_home_folder(
+    tmp_path: Path, configured: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = pending({"outbox": outbox_with(tmp_path / "1", "a")}, {})
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert pending({}, {VARIABLE: "~/1/outbox"}) == one
+    assert pending({}, {VARIABLE: "$HOME/1/outbox"}) == one
+
+
+def test_without_a_key_it_still_says_what_waits(
+    tmp_path: Path, configured: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flush_outbox, "resolve_credentials", _no_key)
+    result = run(ActionModule, {"outbox": outbox_with(tmp_path / "1", "a")}, {})
+
+    assert (result["failed"], result["error"]["kind"]) == (True, "credentials")
+    assert (result["delivered"], result["pending"], result["dead"]) == (0, 2, [])
+    assert (result["dead_count"], result["changed"]) == (0, False)
+
+
+def _no_key(*_args: object) -> None:
+    raise CredentialsError("access_key_id: there is none")
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, configured: dict[str, Any]) -> None:

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible import constants
+from ansible.config.manager import ConfigManager
 from ansible.executor.stats import AggregateStats
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._deployment import Failure
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._adapter import (
+    check_switches,
     failure_of,
     reading_of,
 )
@@ -114,3 +119,44 @@ def test_the_statistics_of_ansible_are_read_and_not_touched() -> None:
     assert {name: dict(getattr(stats, name)) for name in before} == before
     stats.increment("ok", "web1")
     assert reading["web1"]["ok"] == 2, "a reading is of its moment"
+
+
+PLUGIN = "aliops.cloudmonitor.switches"
+OPTION = {"validate_certs": {"type": "bool", "default": True, "env": [{"name": "CM_TEST_SWITCH"}],
+          "ini": [{"section": "callback_deployment_events", "key": "validate_certs"}]}}  # fmt: skip
+
+
+def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "ansible.cfg"
+    path.write_text("[defaults]\n[callback_deployment_events]\n" + text, encoding="utf-8")
+    manager = ConfigManager(str(path))
+    manager.initialize_plugin_configuration_definitions("callback", PLUGIN, OPTION)
+    monkeypatch.setattr(constants, "config", manager)
+
+
+@pytest.mark.parametrize(
+    "word", ["false", "no", "0", "off", "False", "n", '"false"', "true", "yes", "1", ""]
+)
+def test_a_switch_that_is_on_or_off_is_right(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, word: str
+) -> None:
+    configure(monkeypatch, tmp_path, "validate_certs = %s  ; a word\n" % word if word else "")
+    check_switches(PLUGIN, ("validate_certs",))
+    configure(monkeypatch, tmp_path, "")
+    monkeypatch.setenv("CM_TEST_SWITCH", word or "false")
+    check_switches(PLUGIN, ("validate_certs",))
+
+
+@pytest.mark.parametrize("word", ["ture", "enabled", "2", "nein"])
+def test_a_switch_is_not_turned_off_by_a_word_that_nobody_knows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, word: str
+) -> None:
+    configure(monkeypatch, tmp_path, "validate_certs = %s\n" % word)
+    with pytest.raises(ConfigurationError, match="validate_certs: must be true or false") as told:
+        check_switches(PLUGIN, ("validate_certs",))
+    assert word in str(told.value)
+
+    configure(monkeypatch, tmp_path, "validate_certs = true\n")
+    monkeypatch.setenv("CM_TEST_SWITCH", word)
+    with pytest.raises(ConfigurationError, match="must be true or false"):
+        check_switches(PLUGIN, ("validate_certs",))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -153,7 +154,9 @@ def test_what_is_handed_over_while_another_is_delivered_is_not_forgotten(outbox:
 
 
 @pytest.mark.parametrize(
-    "run", [alive(), {"destination": "key:Other"}, {"host": "another host"}], ids=str
+    "run",
+    [alive(), {"destination": "key:Other"}, {"host": "another host"}],
+    ids=["alive", "for others", "of another host"],
 )
 def test_no_courier_is_asked_for_what_is_its_own(outbox: Outbox, run: dict[str, Any]) -> None:
     folder = left_behind(outbox, **run)
@@ -268,3 +271,29 @@ def test_counting_changes_nothing(outbox: Outbox) -> None:
     assert (counted.pending, counted.dead_count, len(counted.dead)) == (2, 105, 100)
     assert counted.dead[0]["reason"] == "refused"
     assert sorted(path.stat().st_mtime_ns for path in outbox.root.rglob("*")) == before
+
+
+def test_a_full_disk_is_told_with_what_was_delivered_before(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_behind(outbox, "a", finished=True)
+    left_behind(outbox, "b", finished=True)
+
+    def full(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Outbox, "bury", full)
+    flushed = _flush(outbox, Service(["delivered", "refused"])).run("keep")
+
+    assert (flushed.delivered, flushed.pending, flushed.changed) == (2, 2, True)
+    assert flushed.error is not None
+    assert (flushed.error.kind, "No space left" in str(flushed.error)) == ("outbox", True)
+
+
+def test_dead_letters_that_stay_are_no_change(outbox: Outbox) -> None:
+    outbox.bury("mine", _letter())
+    outbox.bury("theirs", _letter("key:Other"))
+
+    assert not _flush(outbox, Service(["refused"])).run("retry").changed
+    assert _flush(outbox, Service()).run("drop").changed
+    assert not _flush(outbox, Service()).run("drop").changed

@@ -83,6 +83,21 @@ def test_each_playbook_has_its_own_id_and_its_own_counts(scene: Scene, receiver:
     assert scene.environ["CLOUDMONITOR_RUN_ID"] == "around"
 
 
+@pytest.mark.parametrize("around", ["release-7", "release-7/2"])
+def test_a_run_inside_another_one_has_an_id_of_its_own_though_it_inherits_the_variable(
+    scene: Scene, receiver: Receiver, around: str
+) -> None:
+    scene.environ["CLOUDMONITOR_RUN_ID"] = around
+    reporter = scene.reporter(deployment_id="release-7")
+    for number in (1, 2):
+        scene.start(reporter, "inner.yml", number)
+        scene.finish(reporter, ok=1)
+
+    first, second = contents(receiver, FINISH)
+    assert len({first["id"], second["id"], "release-7", "release-7/2"}) == 4
+    assert first["parent"] == second["parent"] == around
+
+
 class Playbook:
     """Something with an address that Python uses again."""
 
