@@ -30,7 +30,7 @@ help:
 	@echo "make matrix       every supported ansible-core and Python; some of it: ARGS='2.19 unit'"
 	@echo 'make coverage     what of plugins/ unit and integration tests reach, branch by branch'
 	@echo "make mutation     break the code and count what its tests notice; one module: ARGS='_answer'"
-	@echo 'make bench        what an event and the callback cost, beside their like (15 minutes)'
+	@echo 'make bench        what an event and the callback cost, beside their like (25 minutes)'
 	@echo 'make clean        remove what the other targets keep in the cache folder'
 
 $(TARGETS):

@@ -85,7 +85,8 @@ def main(argv: Optional[Sequence[str]] = None, environ: Optional[Mapping[str, st
     try:
         with _receiver(args, credential) as receiver, _port_file(args.port_file, receiver.port):
             print("listening on " + receiver.url, flush=True)
-            stop_signals.wait(args.lifetime, parent if args.exit_with_parent else None)
+            if not stop_signals.wait(args.lifetime, parent if args.exit_with_parent else None):
+                print("stopped after %g s (--lifetime)" % args.lifetime, flush=True)
     except (OSError, OverflowError) as error:
         # A port that is taken or is none, a file that cannot be used.
         parser.error(str(error))
@@ -140,14 +141,18 @@ class _StopSignals:
     def _note(self, _number: int, _frame: Optional[FrameType]) -> None:
         self._came = True
 
-    def wait(self, seconds: float, parent: Optional[int]) -> None:
-        """Return at a signal, after ``seconds``, or when ``parent`` is not the parent any more."""
+    def wait(self, seconds: float, parent: Optional[int]) -> bool:
+        """Return at a signal, after ``seconds``, or when ``parent`` is not the parent any more.
+
+        False when the time was up.
+        """
         end = time.monotonic() + seconds
         while not self._came and time.monotonic() < end:
             if parent is not None and os.getppid() != parent:
-                return
+                return True
             left = max(0.0, end - time.monotonic())
             select.select([self._wakeup], [], [], min(_POLL_SECONDS, left))
+        return self._came
 
 
 def _credential(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> Credential:

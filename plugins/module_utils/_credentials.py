@@ -29,8 +29,11 @@ _CHAIN_SECONDS = 10.0
 
 _WAYS = (
     "give access_key_id and access_key_secret to the task, or set "
-    "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or install the Python "
-    "package alibabacloud-credentials on the controller for profile files, ECS RAM roles and OIDC"
+    "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+)
+_ONE_MORE_WAY = (
+    "install the Python package alibabacloud-credentials on the controller for profile files, ECS "
+    "RAM roles and OIDC"
 )
 
 
@@ -79,7 +82,9 @@ def resolve_credentials(
     """
     found = given_credentials(options, environ) or (chain or default_chain)()
     if found is None:
-        raise CredentialsError("access_key_id: no AccessKey was found: %s." % _WAYS)
+        raise CredentialsError(
+            "access_key_id: no AccessKey was found: %s, or %s." % (_WAYS, _ONE_MORE_WAY)
+        )
     return _checked(found)
 
 
@@ -173,7 +178,7 @@ def default_chain() -> Optional[Credentials]:
     except Exception as exc:  # the package raises many kinds, and they all mean the same here
         raise CredentialsError(
             "access_key_id: no AccessKey was found; alibabacloud-credentials says: %s. "
-            "Otherwise %s." % (str(exc)[:500], _WAYS)
+            "Mend that, or %s." % (_shortened(str(exc)), _WAYS)
         ) from exc
     return Credentials(
         found.get_access_key_id(),
@@ -181,3 +186,8 @@ def default_chain() -> Optional[Credentials]:
         found.get_security_token() or None,
         "chain",
     )
+
+
+def _shortened(text: str) -> str:
+    """Return the first 500 characters of a text: it tells of every place that was looked at."""
+    return text if len(text) <= 500 else text[:499] + "…"

@@ -20,7 +20,8 @@ description:
     exact event name.
   - The content of the events is compact JSON of at most 4,000 bytes with id, name, version, environment, user, controller, times,
     and what is known of the CI job and the git checkout. Its JSON Schema is in the C(docs) folder of the collection.
-  - To wrap tasks so that the finish is reported whatever happens, use the role P(aliops.cloudmonitor.deployment#role).
+  - To wrap tasks on several hosts, with one start and one finish and the verdict of all of them, use the role
+    P(aliops.cloudmonitor.deployment#role).
 extends_documentation_fragment:
   - aliops.cloudmonitor.reporting
   - aliops.cloudmonitor.connection
@@ -110,7 +111,7 @@ EXAMPLES = r"""
 RETURN = r"""
 deployment:
   description: The deployment, ready to be given to O(phase=finish). What is not known is null.
-  returned: always
+  returned: unless an option is wrong
   type: dict
   contains:
     id:

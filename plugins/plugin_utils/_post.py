@@ -28,17 +28,20 @@ from ._records import Naming, RunRecord
 # alibabacloud-credentials look.
 _ALLOWED = (
     "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME",
-    "LD_LIBRARY_PATH", "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY",
-    "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "ALIBABA_CLOUD_PROFILE",
+    "PYTHONUSERBASE", "LD_LIBRARY_PATH", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "ALIBABA_CLOUD_PROFILE",
     "ALIBABA_CLOUD_CREDENTIALS_FILE", "ALIBABA_CLOUD_CONFIG_FILE", "ALIBABA_CLOUD_ECS_METADATA",
     "ALIBABA_CLOUD_ECS_METADATA_DISABLED", "ALIBABA_CLOUD_IMDSV1_DISABLED",
     "ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
     "ALIBABA_CLOUD_ROLE_SESSION_NAME", "ALIBABA_CLOUD_STS_REGION",
     "ALIBABA_CLOUD_CREDENTIALS_URI", "ALIBABA_CLOUD_CLI_PROFILE_DISABLED",
+    "ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED",
 )  # fmt: skip
 
 _LOCK_SECONDS = 1.0
 _LOOK_SECONDS = 0.01
+# How long to wait for the refusal of the last events when earlier ones were refused.
+_REFUSAL_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ class Post:
                 pass_fds=(lock,),
                 start_new_session=True,
                 cwd="/",
-                env={name: os.environ[name] for name in _ALLOWED if name in os.environ},
+                env=_environment(),
             )
         stdin = self._courier.stdin
         if stdin is not None:
@@ -153,14 +156,18 @@ class Post:
         """
         if self._folder is None:
             return ""
-        end = time.monotonic() + seconds
+        begin = time.monotonic()
+        end = begin + seconds
         while True:
             # Asked first: a courier that has delivered everything removes the folder, then ends.
             alone = self._courier is None or self._courier.poll() is not None
             if not self._folder.exists():
                 return self._refusal()
             status = self._folder.status()
-            if status.get("state") == "refused":
+            # The finish will fare as the start did, and is told of with it.
+            if status.get("state") == "refused" and time.monotonic() >= min(
+                end, begin + _REFUSAL_SECONDS
+            ):
                 return self._buried(status.get("text"))
             if status.get("state") == "trouble":
                 return self._waiting(str(status.get("text") or "delivery failed"))
@@ -220,6 +227,15 @@ def run_record(deployment: Any, naming: Naming, destination: str) -> RunRecord:
         pid=os.getpid(),
         mark=process_mark(os.getpid()),
     )
+
+
+def _environment() -> dict[str, str]:
+    """Return what the courier may know of the environment, for use in another directory."""
+    env = {name: os.environ[name] for name in _ALLOWED if name in os.environ}
+    if "PYTHONPATH" in env:
+        folders = env["PYTHONPATH"].split(os.pathsep)
+        env["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, folders))
+    return env
 
 
 @contextlib.contextmanager

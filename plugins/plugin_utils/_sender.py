@@ -14,9 +14,9 @@ from ..module_utils._batching import batches
 from ..module_utils._client import Client
 from ..module_utils._connection import Connection
 from ..module_utils._credentials import Credentials, resolve_credentials
-from ..module_utils._errors import CloudMonitorError, DeliveryError
+from ..module_utils._errors import CloudMonitorError, ConfigurationError, DeliveryError
 from ..module_utils._event import Event
-from ..module_utils._http import Transport, own_address
+from ..module_utils._http import REQUESTS_IMPORT_ERROR, Transport, own_address
 
 # The library that finds temporary keys renews them itself when it is asked again.
 CREDENTIALS_SECONDS = 300.0
@@ -31,12 +31,18 @@ class Sender:
         credentials: Credentials | None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
+        """Raises ConfigurationError when a request is not possible at all."""
         self._connection = connection
         self._given = credentials
         self._environ = os.environ if environ is None else environ
         self._client: Client | None = None
         self._found: Credentials | None = credentials
         self._found_at = 0.0
+        if REQUESTS_IMPORT_ERROR is not None:
+            raise ConfigurationError(
+                "The Python package requests cannot be imported where events are delivered; "
+                "install it beside ansible-core."
+            )
         self._transport = Transport(connection, self._environ)
         self._source_ip = connection.source_ip or own_address()
 

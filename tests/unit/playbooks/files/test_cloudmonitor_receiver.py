@@ -157,6 +157,8 @@ def test_its_rate_can_be_set() -> None:
 def test_it_ends_after_its_lifetime() -> None:
     with running("--lifetime", "0.1") as (process, _unused):
         assert process.wait(PATIENCE) == 0
+        assert process.stdout is not None
+        assert process.stdout.read() == "stopped after 0.1 s (--lifetime)\n"
 
 
 def test_it_ends_when_its_parent_is_gone(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from cloudmonitor_receiver import Receiver
 
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils import _post
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import (
     Folder,
     Outbox,
@@ -233,6 +234,44 @@ def test_what_was_refused_is_found_though_the_folder_is_gone(
 
     assert "dead letters" in text
     assert "AliyunCloudMonitorFullAccess" in text
+
+
+def test_a_refusal_is_told_once_with_all_that_was_refused(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    receiver.set_faults(["permission*inf"])
+    with run_beside(outbox, terms(receiver.url)) as run:
+        until(lambda: run.folder.status().get("state") == "refused")
+        run.finish()
+        assert "dead letters" in run.post.wait(15)
+        run.courier.wait(10)
+
+    assert outbox.newly_dead() == 0, "the next run has nothing to add"
+
+
+def test_it_does_not_wait_long_for_the_refusal_of_the_rest(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    receiver.set_faults(["permission*1", "hang*inf"])
+    with run_beside(outbox, terms(receiver.url, timeout=30.0)) as run:
+        until(lambda: run.folder.status().get("state") == "refused")
+        run.finish()
+        begin = time.monotonic()
+        assert "dead letters" in run.post.wait(30)
+
+    assert time.monotonic() - begin < 5
+
+
+def test_the_courier_finds_packages_where_the_run_finds_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "lib" + os.pathsep + "/opt/lib")
+    monkeypatch.setenv("PYTHONUSERBASE", "/opt/tools")
+
+    environ = _post._environment()
+    assert environ["PYTHONPATH"].split(os.pathsep) == [str(tmp_path / "lib"), "/opt/lib"]
+    assert environ["PYTHONUSERBASE"] == "/opt/tools"
 
 
 def test_an_earlier_refusal_of_the_same_id_is_not_this_runs(

@@ -12,7 +12,10 @@ from cloudmonitor_receiver import Receiver
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._connection import Connection
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._credentials import Credentials
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._errors import CredentialsError
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._errors import (
+    ConfigurationError,
+    CredentialsError,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event import Event
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils import _sender
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._sender import (
@@ -46,6 +49,13 @@ def test_it_tries_once_and_says_what_went_wrong(receiver: Receiver) -> None:
     assert error is not None
     assert (error.keep, error.kind) == (True, "server_error")
     assert len(receiver.requests) == 1
+
+
+def test_without_requests_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_sender, "REQUESTS_IMPORT_ERROR", "Traceback: no requests")
+
+    with pytest.raises(ConfigurationError, match="The Python package requests cannot be imported"):
+        Sender(_connection("http://127.0.0.1:9"), CREDENTIALS, {})
 
 
 def test_many_sends_keep_the_rate_together(receiver: Receiver) -> None:
