@@ -82,9 +82,10 @@ def check_switches(plugin: str, names: Iterable[str] = SWITCHES) -> None:
     """
     for name in names:
         with without_empty_variables():
-            value, origin = C.config.get_config_value_and_origin(
+            found: Any = C.config.get_config_value_and_origin(
                 name, plugin_type="callback", plugin_name=plugin
             )
+        value, origin = found
         text = _written(name, str(origin)) if value is False else None
         if text is not None and text.strip().strip("\"'").lower() not in BOOLEANS_FALSE:
             raise ConfigurationError("%s: must be true or false and is %r." % (name, text))

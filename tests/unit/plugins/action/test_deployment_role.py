@@ -46,7 +46,7 @@ class Step(ActionModule):
     events: list[dict[str, Any]]
     answer: Mapping[str, Any] | Exception
 
-    def _compute_environment_string(self, raw_environment_out: dict[str, Any]) -> str:
+    def _compute_environment_string(self, raw_environment_out: Any = None) -> str:
         raw_environment_out.update(self.environment)
         return ""
 
