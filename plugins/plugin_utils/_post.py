@@ -232,10 +232,10 @@ def run_record(deployment: Any, naming: Naming, destination: str) -> RunRecord:
 def _environment() -> dict[str, str]:
     """Return what the courier may know of the environment, for use in another directory."""
     env = {name: os.environ[name] for name in _ALLOWED if name in os.environ}
-    if "PYTHONPATH" in env:
-        folders = env["PYTHONPATH"].split(os.pathsep)
-        env["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, folders))
-    return env
+    # An empty entry would be the courier's own directory. It is seldom meant.
+    folders = filter(None, env.pop("PYTHONPATH", "").split(os.pathsep))
+    absolute = os.pathsep.join(map(os.path.abspath, folders))
+    return {**env, "PYTHONPATH": absolute} if absolute else env
 
 
 @contextlib.contextmanager

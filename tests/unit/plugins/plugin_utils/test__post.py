@@ -266,12 +266,14 @@ def test_the_courier_finds_packages_where_the_run_finds_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", "lib" + os.pathsep + "/opt/lib")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["lib", "/opt/lib", ""]))
     monkeypatch.setenv("PYTHONUSERBASE", "/opt/tools")
 
     environ = _post._environment()
     assert environ["PYTHONPATH"].split(os.pathsep) == [str(tmp_path / "lib"), "/opt/lib"]
     assert environ["PYTHONUSERBASE"] == "/opt/tools"
+    monkeypatch.setenv("PYTHONPATH", os.pathsep)
+    assert "PYTHONPATH" not in _post._environment()
 
 
 def test_an_earlier_refusal_of_the_same_id_is_not_this_runs(
