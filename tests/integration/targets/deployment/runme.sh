@@ -7,13 +7,4 @@
 set -eux -o pipefail
 # shellcheck source-path=SCRIPTDIR
 source ../setup_receiver/receiver.sh
-play test.yml "$@"
-expect deployment-start deployment-finish
-
-if play test.yml -e deploy_well=false "$@"; then
-    exit 1
-fi
-expect deployment-start deployment-finish deployment-failure
-
-play test.yml --check "$@"
-expect
+deploy_each_way "$@"
