@@ -59,7 +59,7 @@ PERMANENT = [
     ("empty", "not_the_service", "login page"),
     ("huge", "not_the_service", "login page"),
     ("redirect", "redirect", "proxy"),
-    ("status=407", "refused", "endpoint"),
+    ("status=407", "proxy", "http_proxy or https_proxy"),
 ]
 
 
