@@ -130,7 +130,7 @@ def _request_id(body: Dict[str, Any], redact: Callable[[str], str]) -> Optional[
 def _said_by_service(said: Answer, response: Response, sent_at: float) -> Verdict:
     # The body's code is the finer one; a 5xx or 429 of a proxy on the way still says "later".
     status = response.status
-    code = int(said.code or 0)
+    code = int(str(said.code))
     number = code if code >= 400 and status < 500 and status != 429 else status
     words = "HTTP %d, code %s, message %r" % (status, said.code, said.message)
     lower = said.message.lower()

@@ -69,6 +69,7 @@ def test_inside_http_200_the_code_decides(code: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [
+        (600, "500", "refused"),
         (403, "399", "signature"),
         (403, "400", "bad_request"),
         (403, "404", "refused"),
