@@ -18,11 +18,11 @@ from ..module_utils._connection import connection_of
 from ..module_utils._credentials import resolve_credentials, with_id
 from ..module_utils._errors import CloudMonitorError
 from ..module_utils._http import REQUESTS_IMPORT_ERROR
-from ..module_utils._options import CONNECTION_OPTIONS, from_environment
+from ..module_utils._options import CONNECTION_OPTIONS, from_environment, over
 from ..module_utils._redact import Redactor
 from ..module_utils._report import MissingLibrary, trouble
 from ..plugin_utils._action import EventAction
-from ..plugin_utils._adapter import check_switches, default_outbox, without_empty_variables
+from ..plugin_utils._adapter import check_switch, default_outbox, without_empty_variables
 from ..plugin_utils._flush import HAND_OVER_SECONDS, Flush, Flushed, count
 from ..plugin_utils._outbox import Outbox
 from ..plugin_utils._records import destination_of
@@ -48,18 +48,12 @@ class ActionModule(EventAction):
     ) -> dict[str, Any]:
         """Flush the outbox, or in check mode count what is in it."""
         configured = _configured()
-        given = {**configured, **from_environment(args, environ)}
-        others = {
-            option.name: given[option.name]
-            for option in CONNECTION_OPTIONS
-            if option.name in given
-            and not option.is_credential
-            and not any(name in args for name in (option.name, *option.aliases))
-        }
+        below = {**configured, **from_environment(args, environ)}
+        below.pop("access_key_id", None)  # it needs its secret, see with_id
+        below["outbox"] = environ.get(_VARIABLE) or _outbox(configured)
         if not args.get("outbox"):
-            others["outbox"] = environ.get(_VARIABLE) or _outbox(configured)
             args.pop("outbox", None)
-        params = self.validated({**others, **args}, flush_outbox_spec(), environ)
+        params = self.validated(over(below, args), flush_outbox_spec(), environ)
         connection = connection_of(params)
         outbox = Outbox(params["outbox"])
         del task_vars  # nothing of the host is wanted
@@ -108,13 +102,13 @@ def _configured() -> dict[str, Any]:
     """Return what ``ansible.cfg`` says of the callback: its outbox and its connection."""
     # Loading the class makes its options known, under the name that it has there.
     callback = callback_loader.get(_CALLBACK, class_only=True)
-    check_switches(callback._load_name, ("validate_certs",))
     found = {}
     for name in ("outbox", *(option.name for option in CONNECTION_OPTIONS)):
         with without_empty_variables():
             value, origin = C.config.get_config_value_and_origin(
                 name, plugin_type="callback", plugin_name=callback._load_name
             )
+        check_switch(name, value, origin)
         # The environment is looked at by ourselves: empty means unset, and a task has its own.
         if value not in (None, "") and origin != "default" and not origin.startswith("env: "):
             found[name] = value

@@ -33,8 +33,7 @@ from ..module_utils._version import VERSION
 from ..plugin_utils._action import plain
 from ..plugin_utils._adapter import (
     SECTION,
-    SWITCHES,
-    check_switches,
+    check_switch,
     configured_section,
     default_outbox,
     without_empty_variables,
@@ -138,8 +137,7 @@ class ActionModule(ActionBase):
                     value, origin = C.config.get_config_value_and_origin(
                         option, plugin_type="callback", plugin_name=name, variables=variables
                     )
-                    if option in SWITCHES:
-                        check_switches(name, (option,))
+                check_switch(option, value, origin)
                 settings[option] = Setting(option, plain(value), origin_of(origin))
             except (AnsibleError, ConfigurationError):
                 origin = _origin_of_wrong(definition, variables)

@@ -31,6 +31,11 @@ class ConnectionOption:
     no_log: Optional[bool] = None
 
     @property
+    def names(self) -> Tuple[str, ...]:
+        """The names that it goes by, its own first."""
+        return (self.name, *self.aliases)
+
+    @property
     def is_credential(self) -> bool:
         """True for the parts of an AccessKey, which come from one source as a whole."""
         return self.name in ("access_key_id", "access_key_secret", "security_token")
@@ -75,9 +80,7 @@ CONNECTION_OPTIONS = (
     ConnectionOption("validate_certs", "bool", True, ("CLOUDMONITOR_VALIDATE_CERTS",)),
     ConnectionOption("ca_path", "path", None, ("CLOUDMONITOR_CA_PATH",)),
 )
-CONNECTION_NAMES = frozenset(
-    name for option in CONNECTION_OPTIONS for name in (option.name, *option.aliases)
-)
+CONNECTION_NAMES = frozenset(name for option in CONNECTION_OPTIONS for name in option.names)
 
 
 def _environment_fallback(*names: str) -> str:
@@ -108,15 +111,10 @@ def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> Dict[str, Any]:
     The parts of an AccessKey are not mixed: with one of them above, none from below counts.
     """
     given = without_empty(above)
-    replaced = set(given)
-    key_above = any(
-        option.is_credential and given.keys() & {option.name, *option.aliases}
-        for option in CONNECTION_OPTIONS
-    )
-    for option in CONNECTION_OPTIONS:
-        names = {option.name, *option.aliases}
-        if given.keys() & names or (option.is_credential and key_above):
-            replaced |= names
+    there = [option for option in CONNECTION_OPTIONS if given.keys() & set(option.names)]
+    if any(option.is_credential for option in there):
+        there += [option for option in CONNECTION_OPTIONS if option.is_credential]
+    replaced = {*given, *(name for option in there for name in option.names)}
     return {**{name: below[name] for name in below if name not in replaced}, **given}
 
 
@@ -127,7 +125,7 @@ def from_environment(params: Mapping[str, Any], environ: Mapping[str, str]) -> D
     """
     found = {}
     for option in CONNECTION_OPTIONS:
-        if option.is_credential or any(name in params for name in (option.name, *option.aliases)):
+        if option.is_credential or any(name in params for name in option.names):
             continue
         value = first_set(environ, option.env)
         if value is not None:

@@ -85,7 +85,7 @@ def report(
 def secrets_of(params: Mapping[str, Any], environ: Mapping[str, str]) -> List[str]:
     """Return the secrets among a task's options, under each of their names, and its variables."""
     hidden = [option for option in CONNECTION_OPTIONS if option.no_log]
-    found = [params.get(name) for option in hidden for name in (option.name, *option.aliases)]
+    found = [params.get(name) for option in hidden for name in option.names]
     found += [environ.get(variable) for option in hidden for variable in option.env]
     return [str(secret) for secret in found if secret]
 

@@ -74,27 +74,34 @@ def without_empty_variables() -> Iterator[None]:
 
 
 def check_switches(plugin: str, names: Iterable[str] = SWITCHES) -> None:
-    """See that each of a callback's options that is off was meant to be off.
+    """Check the callback's switches as Ansible has found them. Raises ConfigurationError.
 
-    Ansible takes any word that it does not know for false when it configures a plugin, and so
-    would "ture" for validate_certs turn the check off. ``plugin``: the name that the options
-    are known by. Raises ConfigurationError.
+    ``plugin``: the name that the options are known by.
     """
     for name in names:
         with without_empty_variables():
-            found: Any = C.config.get_config_value_and_origin(
+            found = C.config.get_config_value_and_origin(
                 name, plugin_type="callback", plugin_name=plugin
             )
-        value, origin = found
-        text = _written(name, str(origin)) if value is False else None
-        if text is not None and text.strip().strip("\"'").lower() not in BOOLEANS_FALSE:
-            raise ConfigurationError("%s: must be true or false and is %r." % (name, text))
+        check_switch(name, *found)
+
+
+def check_switch(name: str, value: Any, origin: Any) -> None:
+    """See that an option of the callback that is off was meant to be off.
+
+    Ansible takes any word that it does not know for false when it configures a plugin, and so
+    would "ture" for validate_certs turn the check off. ``value`` and ``origin``: as Ansible's
+    configuration tells them. Raises ConfigurationError.
+    """
+    text = _written(name, str(origin)) if name in SWITCHES and value is False else None
+    if text is not None and text.strip().strip("\"'").lower() not in BOOLEANS_FALSE:
+        raise ConfigurationError("%s: must be true or false and is %r." % (name, text))
 
 
 def _written(name: str, origin: str) -> str | None:
     """Return the text of an option as the environment or ``ansible.cfg`` has it, None for none."""
     kind, colon, variable = origin.partition(": ")
-    if colon:
+    if colon or origin == "default":
         return os.environ.get(variable) if kind == "env" else None
     return configured_section().get(name)
 
