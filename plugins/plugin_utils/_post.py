@@ -156,18 +156,17 @@ class Post:
         """
         if self._folder is None:
             return ""
-        begin = time.monotonic()
-        end = begin + seconds
+        now = time.monotonic()
+        end = now + seconds
+        # The finish will fare as the start did, and is told of with it.
+        refused_by = now + min(seconds, _REFUSAL_SECONDS)
         while True:
             # Asked first: a courier that has delivered everything removes the folder, then ends.
             alone = self._courier is None or self._courier.poll() is not None
             if not self._folder.exists():
                 return self._refusal()
             status = self._folder.status()
-            # The finish will fare as the start did, and is told of with it.
-            if status.get("state") == "refused" and time.monotonic() >= min(
-                end, begin + _REFUSAL_SECONDS
-            ):
+            if status.get("state") == "refused" and time.monotonic() >= refused_by:
                 return self._buried(status.get("text"))
             if status.get("state") == "trouble":
                 return self._waiting(str(status.get("text") or "delivery failed"))
