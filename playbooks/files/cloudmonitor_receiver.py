@@ -37,9 +37,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Iterator, Mapping, Optional, Sequence
 
-from _receiver_faults import FaultError, fault_help, parse_fault
-from _receiver_server import Receiver, loopback_address
-from _receiver_types import Credential
+from receiver.faults import FaultError, fault_help, parse_fault
+from receiver.server import Receiver, loopback_address
+from receiver.types import Credential
 
 __all__ = ["Credential", "FaultError", "Receiver", "main"]
 

@@ -9,7 +9,7 @@ import time
 from typing import Any, Dict, Mapping
 
 from ..module_utils._argspec import custom_event_spec
-from ..module_utils._report import events_of
+from ..module_utils._event_task import events_of
 from ..plugin_utils._action import EventAction
 
 

@@ -12,8 +12,8 @@ from ansible import context
 
 from ..module_utils._argspec import deployment_event_spec
 from ..plugin_utils._action import EventAction
-from ..plugin_utils._deployment_task import deployment_of, deployment_value, events_of
-from ..plugin_utils._facts import collect_facts
+from ..plugin_utils._deployment.facts import collect_facts
+from ..plugin_utils._deployment.options import deployment_of, deployment_value, events_of
 
 
 class ActionModule(EventAction):

@@ -24,7 +24,7 @@ from ansible.release import __version__ as core_version
 
 from ..module_utils._options import CONNECTION_NAMES, over
 from ..plugin_utils._action import task_environment
-from ..plugin_utils._verdict import (
+from ..plugin_utils._role_ledger import (
     Ledger,
     Run,
     Verdict,

@@ -13,20 +13,20 @@ from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.loader import callback_loader
 
+from ..module_utils._api.connection import connection_of
+from ..module_utils._api.credentials import resolve_credentials, with_id
+from ..module_utils._api.errors import CloudMonitorError
+from ..module_utils._api.redact import Redactor
+from ..module_utils._api.transport import REQUESTS_IMPORT_ERROR
 from ..module_utils._argspec import flush_outbox_spec
-from ..module_utils._connection import connection_of
-from ..module_utils._credentials import resolve_credentials, with_id
-from ..module_utils._errors import CloudMonitorError
-from ..module_utils._http import REQUESTS_IMPORT_ERROR
+from ..module_utils._event_task import MissingLibrary, trouble
 from ..module_utils._options import CONNECTION_OPTIONS, from_environment, over
-from ..module_utils._redact import Redactor
-from ..module_utils._report import MissingLibrary, trouble
 from ..plugin_utils._action import EventAction
-from ..plugin_utils._adapter import check_switch, default_outbox, without_empty_variables
-from ..plugin_utils._flush import HAND_OVER_SECONDS, Flush, Flushed, count
-from ..plugin_utils._outbox import Outbox
-from ..plugin_utils._records import destination_of
-from ..plugin_utils._sender import Sender
+from ..plugin_utils._config import check_switch, default_outbox, without_empty_variables
+from ..plugin_utils._outbox.flush import HAND_OVER_SECONDS, Flush, Flushed, count
+from ..plugin_utils._outbox.records import destination_of
+from ..plugin_utils._outbox.sender import Sender
+from ..plugin_utils._outbox.storage import Outbox
 
 _CALLBACK = "aliops.cloudmonitor.deployment_events"
 _VARIABLE = "CLOUDMONITOR_OUTBOX"

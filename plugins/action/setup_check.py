@@ -22,23 +22,16 @@ from ansible.plugins.loader import callback_loader
 from ansible.release import __version__ as core_version
 from ansible.utils.vars import load_extra_vars
 
-from ..module_utils._connection import Connection, connection_of
-from ..module_utils._credentials import Credentials, resolve_credentials, with_id
-from ..module_utils._deployment import Deployment
-from ..module_utils._errors import CloudMonitorError, ConfigurationError
+from ..module_utils._api.connection import Connection, connection_of
+from ..module_utils._api.credentials import Credentials, resolve_credentials, with_id
+from ..module_utils._api.errors import CloudMonitorError, ConfigurationError
+from ..module_utils._api.redact import Redactor
+from ..module_utils._event_task import secrets_of
 from ..module_utils._options import CONNECTION_OPTIONS
-from ..module_utils._redact import Redactor
-from ..module_utils._report import secrets_of
 from ..module_utils._version import VERSION
 from ..plugin_utils._action import plain
-from ..plugin_utils._adapter import (
-    SECTION,
-    check_switch,
-    configured_section,
-    default_outbox,
-    without_empty_variables,
-)
-from ..plugin_utils._check_findings import (
+from ..plugin_utils._callback.reporter import check_seconds
+from ..plugin_utils._check.findings import (
     NOTE,
     OK,
     SKIPPED,
@@ -50,7 +43,7 @@ from ..plugin_utils._check_findings import (
     table,
     verdict_line,
 )
-from ..plugin_utils._check_settings import (
+from ..plugin_utils._check.settings import (
     SECRETS,
     Setting,
     aligned,
@@ -63,10 +56,17 @@ from ..plugin_utils._check_settings import (
     stray_variables,
     wrong_values,
 )
-from ..plugin_utils._check_steps import attempt, check_library, check_outbox, check_signature
-from ..plugin_utils._facts import RUN_ID_VARIABLE
-from ..plugin_utils._records import Naming, events_record
-from ..plugin_utils._reporter import check_seconds
+from ..plugin_utils._check.steps import attempt, check_library, check_outbox, check_signature
+from ..plugin_utils._config import (
+    SECTION,
+    check_switch,
+    configured_section,
+    default_outbox,
+    without_empty_variables,
+)
+from ..plugin_utils._deployment.content import Deployment
+from ..plugin_utils._deployment.facts import RUN_ID_VARIABLE
+from ..plugin_utils._outbox.records import Naming, events_record
 
 CALLBACK = "aliops.cloudmonitor.deployment_events"
 # From here on extra variables count for a callback (ansible-core's changelog).

@@ -278,14 +278,14 @@ from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
 from ansible.utils.vars import load_extra_vars
 
-from ..plugin_utils._adapter import (
+from ..plugin_utils._callback.reporter import Reporter, claim
+from ..plugin_utils._config import (
     check_switches,
     default_outbox,
     failure_of,
     reading_of,
     without_empty_variables,
 )
-from ..plugin_utils._reporter import Reporter, claim
 
 
 class CallbackModule(CallbackBase):

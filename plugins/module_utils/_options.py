@@ -14,8 +14,8 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleFallbackNotFound
 
-from ._credentials import ID_VARIABLES, SECRET_VARIABLES, TOKEN_VARIABLES, first_set
-from ._endpoint import DEFAULT_REGION, NETWORKS
+from ._api.credentials import ID_VARIABLES, SECRET_VARIABLES, TOKEN_VARIABLES, first_set
+from ._api.endpoint import DEFAULT_REGION, NETWORKS
 
 
 @dataclass(frozen=True)

@@ -160,9 +160,9 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._api.errors import CloudMonitorError
 from ..module_utils._argspec import custom_event_spec
-from ..module_utils._errors import CloudMonitorError
-from ..module_utils._report import NOTHING_SENT, events_of, report, trouble
+from ..module_utils._event_task import NOTHING_SENT, events_of, report, trouble
 
 
 def main() -> None:

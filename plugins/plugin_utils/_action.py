@@ -13,17 +13,17 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 
-from ..module_utils._connection import Connection
-from ..module_utils._credentials import Credentials
-from ..module_utils._errors import CloudMonitorError, InvalidInput
-from ..module_utils._event import Event
+from ..module_utils._api.connection import Connection
+from ..module_utils._api.credentials import Credentials
+from ..module_utils._api.errors import CloudMonitorError, InvalidInput
+from ..module_utils._api.event import Event
+from ..module_utils._api.redact import Redactor
+from ..module_utils._event_task import NOTHING_SENT, diff, report, secrets_of, trouble
 from ..module_utils._options import (
     from_environment,
     variable_of,
     without_empty,
 )
-from ..module_utils._redact import Redactor
-from ..module_utils._report import NOTHING_SENT, diff, report, secrets_of, trouble
 
 _TARGET_MODULE = "aliops.cloudmonitor.custom_event"
 

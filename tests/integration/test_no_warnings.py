@@ -48,7 +48,7 @@ def test_a_warning_of_python_fails() -> None:
         quiet.hear("x.py:7: DeprecationWarning: datetime.utcnow() is deprecated\n")
 
 
-@pytest.mark.parametrize("name", ["callback.deployment_events", "module_utils._http"])
+@pytest.mark.parametrize("name", ["callback.deployment_events", "module_utils._api.transport"])
 def test_python_warnings_about_our_lines_raise_and_about_others_do_not(name: str) -> None:
     code = "import warnings; warnings.warn_explicit('w', DeprecationWarning, 'f.py', 7, %r)"
     for module, wanted in ((PACKAGE + name, 1), ("ansible.executor", 0)):

@@ -132,7 +132,7 @@ def texts_in_the_code() -> list[str]:
     return [
         node.value
         for folder in ("callback", "plugin_utils", "module_utils")
-        for path in (ROOT / "plugins" / folder).glob("*.py")
+        for path in (ROOT / "plugins" / folder).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]

@@ -257,7 +257,7 @@ class Project:
 
     def couriers(self) -> list[int]:
         """Return the pids of the couriers of this project's runs."""
-        return [pid for pid, command in self.processes().items() if "_courier_process" in command]
+        return [pid for pid, command in self.processes().items() if "courier_process" in command]
 
     def noted(self, name: str) -> None:
         """Wait until the courier of a deployment has noted that its start is delivered."""

@@ -90,7 +90,9 @@ def test_no_thread_no_http_library_and_no_open_file_is_added_to_ansible(project:
 
     assert seen["with"]["threads"] == seen["without"]["threads"]
     added = set(seen["with"]["modules"]) - set(seen["without"]["modules"])
-    assert any(module.endswith("plugin_utils._reporter") for module in added)  # it was there
+    assert any(
+        module.endswith("plugin_utils._callback.reporter") for module in added
+    )  # it was there
     unwanted = ("requests", "urllib3", "http.client", "asyncio", "sqlite3", "concurrent.futures")
     assert [name for name in added if name.startswith(unwanted)] == []
     assert [path for path in seen["with"]["files"] if "outbox" in path] == []

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from cloudmonitor_receiver import Credential, Receiver
 
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._client import BACKOFF_MAX
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.client import BACKOFF_MAX
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     FINISH,
     START,

@@ -38,12 +38,12 @@ def test_what_is_installed_is_verified_until_somebody_changes_it_and_can_be_remo
     fine(security.run("ansible-doc -t callback aliops.cloudmonitor.deployment_events", **OWN))
     fine(operations.type("--upgrade", lambda text: text.rstrip() + " --offline", **OWN))
     fine(security.type("verify --offline", **OWN))
-    changed = installed / "plugins/module_utils/_signature.py"
+    changed = installed / "plugins/module_utils/_api/signature.py"
     changed.write_text("")
     found = security.type("verify --offline", **OWN)
 
     assert found.rc != 0
-    assert "_signature.py" in found.output
+    assert "signature.py" in found.output
     project.outbox.mkdir()
     fine(operations.type("rm -rf", **OWN))
     assert not installed.exists()

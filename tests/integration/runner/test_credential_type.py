@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._credentials import (
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentials import (
     ID_VARIABLES,
     SECRET_VARIABLES,
     TOKEN_VARIABLES,

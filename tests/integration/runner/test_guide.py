@@ -15,7 +15,7 @@ from string import Template
 import pytest
 import yaml
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._ci import ci_context
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.ci import ci_context
 from ansible_collections.aliops.cloudmonitor.tests.docs_examples import (
     block,
     blocks,
@@ -76,13 +76,13 @@ def test_the_table_of_ci_says_what_is_reported() -> None:
 
 
 def test_the_figures_of_the_pace_are_those_of_the_client() -> None:
-    from ansible_collections.aliops.cloudmonitor.plugins.module_utils import _client
+    from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api import client
 
     text = " ".join(section(GUIDE, "Twenty requests a second for all").split())
-    assert "at most one request in %d milliseconds" % round(_client.MIN_INTERVAL * 1000) in text
-    first, last = _client.backoff(0, 1.0), _client.backoff(20, 1.0)
-    assert (first, last, _client.backoff(3, 1.0)) == (0.5, 8.0, 4.0)
-    assert _client.backoff(0, 0.0) == first / 2
+    assert "at most one request in %d milliseconds" % round(client.MIN_INTERVAL * 1000) in text
+    first, last = client.backoff(0, 1.0), client.backoff(20, 1.0)
+    assert (first, last, client.backoff(3, 1.0)) == (0.5, 8.0, 4.0)
+    assert client.backoff(0, 0.0) == first / 2
     assert "after half a second, then one, two, four and eight seconds" in text
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._deployment import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import (
     Deployment,
     render,
 )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any, Optional
 
-from _receiver_types import Credential, RawRequest
+from receiver.types import Credential, RawRequest
 
 CREDENTIAL = Credential("testkey", "testsecret")
 TEMPORARY = Credential("STS.key", "othersecret", "CAIS/tok+en==")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cloudmonitor_receiver
 import pytest
-from _receiver_faults import KINDS
+from receiver.faults import KINDS
 
 from ansible_collections.aliops.cloudmonitor.tests.unit.playbooks.files.raw_client import (
     CREDENTIAL,
@@ -229,8 +229,8 @@ def test_the_help_names_every_fault_and_variable(capsys: pytest.CaptureFixture[s
 
 
 def test_it_needs_the_standard_library_only_and_nothing_of_the_client() -> None:
-    files = sorted(SCRIPT.parent.glob("*.py"))
-    own = {path.stem for path in files}
+    files = sorted(SCRIPT.parent.rglob("*.py"))
+    own = {"receiver", *(path.stem for path in files)}
     assert SCRIPT.stem in own
     for path in files:
         for node in ast.walk(ast.parse(path.read_text("utf-8"), feature_version=(3, 8))):

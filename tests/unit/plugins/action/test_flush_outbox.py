@@ -12,7 +12,9 @@ import pytest
 
 from ansible_collections.aliops.cloudmonitor.plugins.action import flush_outbox
 from ansible_collections.aliops.cloudmonitor.plugins.action.flush_outbox import ActionModule
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._errors import CredentialsError
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
+    CredentialsError,
+)
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.action.tasks import run
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     left_behind,

@@ -23,7 +23,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.doc_fragments.connection im
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._adapter import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
     without_empty_variables,
 )
 

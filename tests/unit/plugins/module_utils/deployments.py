@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._deployment import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import (
     Deployment,
     Failure,
     HostCounts,

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._answer import Response
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._connection import Connection
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._http import (
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connection import Connection
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.response import Response
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.transport import (
     Transport,
     TransportError,
 )

@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[4] / "playbooks" / "files"))
 from cloudmonitor_receiver import Credential, Receiver
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import Outbox
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
     KEY_ID,
     SECRET,

@@ -17,10 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._connection import Connection
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._credentials import Credentials
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import Folder, Outbox
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._post import (
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connection import Connection
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentials import (
+    Credentials,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
+    Folder,
+    Outbox,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import (
     Post,
     Terms,
     run_record,
@@ -89,7 +94,7 @@ _PARENT = """
 import json, os, sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import Outbox
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
     Run, terms)
 run = Run(Outbox(sys.argv[2]), terms(sys.argv[3], linger=float(sys.argv[4])), sys.argv[5])

@@ -9,21 +9,28 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._deployment import Deployment
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._liveness import (
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import DeliveryError
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.event import Event
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import (
+    Deployment,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.liveness import (
     host_identity,
     process_mark,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import Folder, Outbox
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._records import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.records import (
     Naming,
     RunRecord,
     events_record,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
+    Folder,
+    Outbox,
 )
 
 STARTED = 1_763_800_000.25
@@ -125,3 +132,25 @@ def holder_of(folder: Folder) -> subprocess.Popen[bytes]:
 
 def release(holder: subprocess.Popen[bytes]) -> None:
     holder.communicate(timeout=10)
+
+
+class Service:
+    """Answers as it is told to; ``bad`` are names of events that it finds wrong."""
+
+    def __init__(self, answers: Sequence[str] = (), bad: Sequence[str] = ()) -> None:
+        self._answers = list(answers)
+        self._bad = set(bad)
+        self.accepted: list[str] = []
+        self.requests: list[list[str]] = []
+
+    def send(self, events: Sequence[Event]) -> DeliveryError | None:
+        names = names_of(events)
+        self.requests.append(names)
+        answer = self._answers.pop(0) if self._answers else "delivered"
+        if answer == "delivered" and self._bad & set(names):
+            answer = "bad_request"
+        if answer == "delivered":
+            self.accepted += names
+            return None
+        kind = {"keep": "connection", "refused": "signature"}.get(answer, answer)
+        return DeliveryError("the service says " + answer, kind, keep=answer == "keep")

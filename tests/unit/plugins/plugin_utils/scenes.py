@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from cloudmonitor_receiver import Receiver
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import Outbox
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outcome import COUNTERS
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._post import Post
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._reporter import Reporter
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.reporter import Reporter
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.stats import COUNTERS
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import Post
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
     KEY_ID,
     SECRET,

@@ -1,0 +1,173 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sends batches of events: signs each try, retries what may pass, keeps the rate.
+
+It does no I/O of its own.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import Callable, Mapping, Optional, Protocol, Sequence, Tuple, Union
+
+from .batch import Batch
+from .connection import Connection
+from .credentials import Credentials
+from .errors import DeliveryError
+from .event import Event
+from .redact import Redactor
+from .response import Delivered, Refused, Response, Retry, Verdict, classify
+from .signature import signed_headers
+from .transport import TransportError
+
+# The service takes 20 requests a second from an account (Cloud Monitor documentation). A
+# little less leaves room for requests that arrive closer together than they were sent.
+MIN_INTERVAL = 1 / 19.5
+
+BACKOFF_FIRST = 0.5
+BACKOFF_MAX = 8.0
+# A longer Retry-After is not waited for: a task gives up at once and says what was asked.
+RETRY_AFTER_MAX = 30.0
+
+
+class Poster(Protocol):
+    """What the client needs of a transport."""
+
+    def post(self, headers: Mapping[str, str], body: bytes) -> Response:
+        """Send one body; return the answer or raise TransportError."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of the events. ``requests`` counts tries; without ``error`` all arrived."""
+
+    delivered: int
+    requests: int
+    undelivered: Tuple[Event, ...] = ()
+    error: Optional[DeliveryError] = None
+
+
+def backoff(retry: int, chance: float, after: Optional[float] = None) -> float:
+    """Return the seconds to wait before the retry number ``retry`` (from 0).
+
+    Exponential, half of it by ``chance`` (0 to 1), so that many clients do not come back
+    together; never less than what the service asked for (``after``).
+    """
+    full = min(BACKOFF_MAX, BACKOFF_FIRST * float(2 ** min(retry, 10)))
+    return max(full / 2 + chance * full / 2, after or 0.0)
+
+
+class Client:
+    """Delivers batches to one endpoint. Clock, sleep, chance and transport are arguments."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        credentials: Credentials,
+        transport: Poster,
+        source_ip: str,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._connection = connection
+        self._credentials = credentials
+        self._transport = transport
+        self._source_ip = source_ip
+        self._clock = clock
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._chance = chance
+        self._redactor = Redactor(credentials.secrets)
+        self._next_at = float("-inf")
+        self._requests = 0
+
+    def send(self, batches: Sequence[Batch]) -> Report:
+        """Deliver ``batches`` in order and stop at the first that does not get through."""
+        self._requests = 0
+        delivered = 0
+        for number, batch in enumerate(batches):
+            verdict = self._deliver(batch)
+            if not isinstance(verdict, Delivered):
+                left = tuple(event for rest in batches[number:] for event in rest.events)
+                error = self._error(verdict, delivered, delivered + len(left))
+                return Report(delivered, self._requests, left, error)
+            delivered += len(batch.events)
+        return Report(delivered, self._requests)
+
+    def _deliver(self, batch: Batch) -> Verdict:
+        """Try one batch until it is delivered, refused, or out of retries."""
+        retry = 0
+        while True:
+            verdict = self._try(batch)
+            if not isinstance(verdict, Retry) or retry >= self._connection.retries:
+                return verdict
+            if verdict.after is not None and verdict.after > RETRY_AFTER_MAX:
+                return verdict
+            self._sleep(backoff(retry, self._chance(), verdict.after))
+            retry += 1
+
+    def _try(self, batch: Batch) -> Verdict:
+        wait = self._next_at - self._monotonic()
+        if wait > 0:
+            self._sleep(wait)
+        self._next_at = self._monotonic() + MIN_INTERVAL
+        self._requests += 1
+        now = self._clock()
+        headers = signed_headers(
+            batch.body,
+            self._credentials.access_key_id,
+            self._credentials.access_key_secret,
+            self._credentials.security_token,
+            self._source_ip,
+            now,
+        )
+        try:
+            return classify(self._transport.post(headers, batch.body), now, self._redactor.text)
+        except TransportError as exc:
+            return failure(exc)
+
+    def _error(self, verdict: Union[Retry, Refused], delivered: int, total: int) -> DeliveryError:
+        asked = ""
+        if isinstance(verdict, Retry) and verdict.after is not None:
+            asked = " The service asked to wait %d s." % round(verdict.after)
+        text = "Cloud Monitor at %s has %d of %d events: %s.%s What to do: %s." % (
+            self._connection.endpoint,
+            delivered,
+            total,
+            verdict.problem,
+            asked,
+            verdict.advice,
+        )
+        answer = verdict.answer
+        return DeliveryError(
+            self._redactor.text(text),
+            verdict.kind,
+            keep=isinstance(verdict, Retry) or verdict.keep,
+            http_status=answer.http_status,
+            code=answer.code,
+            message=self._redactor.text(answer.message or verdict.problem),
+            request_id=answer.request_id,
+            after=verdict.after if isinstance(verdict, Retry) else None,
+        )
+
+
+def failure(error: TransportError) -> Union[Retry, Refused]:
+    """Return what a try without an answer means: Retry, or Refused when it cannot end otherwise."""
+    advice = {
+        "timeout": "check the network and the endpoint, or give a longer timeout; whether the "
+        "events arrived is unknown",
+        "tls": "give the certificate authority as ca_path, and check that endpoint names the host "
+        "of the certificate",
+    }.get(
+        error.kind,
+        "check endpoint, region and network (a VPC endpoint answers inside the VPC only), the "
+        "firewall and the proxy variables",
+    )
+    if error.permanent:
+        return Refused(error.kind, str(error), advice, keep=True)
+    return Retry(error.kind, str(error), advice)

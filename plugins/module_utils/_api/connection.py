@@ -1,0 +1,61 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How to reach the service: the connection that the options describe. Pure, and free of Ansible.
+
+The courier, which imports nothing of Ansible, works with it, too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Mapping, Optional
+
+from .endpoint import endpoint_url
+from .errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach the service, checked and ready to use.
+
+    ``endpoint`` is a base URL without a path, ``timeout`` seconds for one try in total,
+    ``retries`` further tries after the first, ``source_ip`` an address or empty for the
+    host's own, ``ca_path`` a file or directory of certificates.
+    """
+
+    endpoint: str
+    source_ip: str = ""
+    timeout: float = 5.0
+    retries: int = 3
+    validate_certs: bool = True
+    ca_path: Optional[str] = None
+
+
+def connection_of(params: Mapping[str, Any]) -> Connection:
+    """Return the checked connection of validated ``params``. Raises ConfigurationError."""
+    timeout, retries = params["timeout"], params["retries"]
+    if not (math.isfinite(timeout) and 0 < timeout <= 3600):
+        raise ConfigurationError(
+            "timeout: must be a number of seconds above 0, at most 3600, and is %s." % timeout
+        )
+    if not 0 <= retries <= 100:
+        raise ConfigurationError("retries: must be a number from 0 to 100 and is %s." % retries)
+    source_ip = (params.get("source_ip") or "").strip()
+    if source_ip:
+        try:
+            ip_address(source_ip)
+        except ValueError as exc:
+            raise ConfigurationError(
+                "source_ip: %r is not an IP address; leave it out for this host's own." % source_ip
+            ) from exc
+    return Connection(
+        endpoint=endpoint_url(params["region"], params["network"], params.get("endpoint")),
+        source_ip=source_ip,
+        timeout=timeout,
+        retries=retries,
+        validate_certs=params["validate_certs"],
+        ca_path=params.get("ca_path") or None,
+    )

@@ -1,0 +1,89 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where events go: the regions of Cloud Monitor, and a user's own endpoint. Pure.
+
+Source of both tables: the endpoint lists of "Report custom events" and "Report monitoring
+data" in the Cloud Monitor documentation, and of Alibaba Cloud's own agent.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+from urllib.parse import urlsplit
+
+from .errors import ConfigurationError
+from .signature import RESOURCE
+
+DEFAULT_REGION = "cn-hangzhou"
+NETWORKS = ("public", "vpc")
+
+# Everybody else uses Hangzhou's, the documented public endpoint.
+PUBLIC_REGIONS = ("cn-hangzhou", "cn-shanghai", "cn-beijing", "cn-shenzhen", "ap-southeast-1")
+
+_VPC_ALIYUN_COM = (
+    "cn-qingdao cn-beijing cn-zhangjiakou cn-huhehaote cn-wulanchabu cn-hangzhou cn-shanghai "
+    "cn-shenzhen cn-heyuan cn-guangzhou cn-chengdu cn-hongkong ap-southeast-1 ap-southeast-2 "
+    "ap-southeast-3 ap-southeast-5 ap-southeast-6 ap-northeast-1 us-west-1 us-east-1 "
+    "eu-central-1 eu-west-1 me-east-1 cn-shanghai-finance-1 cn-shenzhen-finance-1 "
+    "cn-north-2-gov-1"
+).split()
+_VPC_ALIYUNCS_COM = (
+    "cn-nanjing ap-southeast-7 ap-northeast-2 ap-south-1 cn-beijing-finance-1"
+).split()
+
+VPC_DOMAINS = {
+    **dict.fromkeys(_VPC_ALIYUN_COM, "aliyun.com"),
+    **dict.fromkeys(_VPC_ALIYUNCS_COM, "aliyuncs.com"),
+}
+REGIONS = tuple(sorted(VPC_DOMAINS))
+
+
+def endpoint_url(region: str, network: str, endpoint: Optional[str] = None) -> str:
+    """Return the base URL to send to: scheme, host and port, without a path.
+
+    ``endpoint`` (a full URL) wins; else ``region`` and ``network`` (``public`` or ``vpc``)
+    choose. Raises ConfigurationError for an unknown region or network, or a URL that cannot
+    be one.
+    """
+    if endpoint:
+        return _own_endpoint(endpoint)
+    if region not in VPC_DOMAINS:
+        raise ConfigurationError(
+            "region: %r is not a region of Cloud Monitor. Known are: %s. For another one give "
+            "its URL as endpoint." % (region, ", ".join(REGIONS))
+        )
+    if network == "vpc":
+        return "http://metrichub-%s.%s" % (region, VPC_DOMAINS[region])
+    if network == "public":
+        own = region if region in PUBLIC_REGIONS else DEFAULT_REGION
+        return "https://metrichub-cms-%s.aliyuncs.com" % own
+    raise ConfigurationError("network: must be public or vpc and is %r." % network)
+
+
+def _own_endpoint(endpoint: str) -> str:
+    text = endpoint.strip()
+    try:
+        parts = urlsplit(text)
+        _port = parts.port  # raises ValueError when it is not a port
+    except ValueError as exc:
+        raise _not_a_url("it cannot be read (%s)" % exc) from exc
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _not_a_url("it must start with http:// or https:// and name a host")
+    if any(character.isspace() for character in text):
+        raise _not_a_url("it holds a space")
+    if "\\" in text:  # some take it for a slash, some for a part of the name
+        raise _not_a_url("it holds a backslash")
+    if "@" in parts.netloc:
+        raise _not_a_url("it holds a user name or password; leave them out, requests are signed")
+    if parts.query or parts.fragment or parts.path.rstrip("/") not in ("", RESOURCE):
+        raise _not_a_url("leave out everything after the host, %s is added to it" % RESOURCE)
+    return "%s://%s" % (parts.scheme, parts.netloc)
+
+
+def _not_a_url(problem: str) -> ConfigurationError:
+    # The URL itself is not shown: what is wrong with it may be a password in it.
+    return ConfigurationError(
+        "endpoint: is not a usable URL: %s. "
+        "Write it like https://metrichub-cms-cn-hangzhou.aliyuncs.com." % problem
+    )

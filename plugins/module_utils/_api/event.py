@@ -1,0 +1,212 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One custom event: what a user may give, and what goes over the wire. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from .errors import InvalidEvent, InvalidInput
+from .timestamp import InvalidTime, wire_time
+
+KEYS = ("name", "content", "group_id", "time")
+
+# groupId is a Java Long (Cloud Monitor documentation).
+_GROUP_ID_MAX = 2**63 - 1
+_DIGITS = re.compile(r"[0-9]{1,19}")
+
+
+@dataclass(frozen=True)
+class Event:
+    """A custom event that can be sent as it is.
+
+    ``name`` and ``content`` are texts, ``group_id`` is an application group's id (0: none),
+    ``time`` is the wire form ``yyyyMMdd'T'HHmmss.SSSZ``.
+    """
+
+    name: str
+    content: str
+    group_id: int
+    time: str
+
+    def encode(self) -> bytes:
+        """Return the event as JSON, in UTF-8 and without spaces: the bytes that are sent."""
+        wire = {
+            "name": self.name,
+            "content": self.content,
+            "groupId": self.group_id,
+            "time": self.time,
+        }
+        return json.dumps(wire, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+    def as_option(self) -> Dict[str, Any]:
+        """Return the event in the form of the ``events`` option, ready to be given again."""
+        return {
+            "name": self.name,
+            "content": self.content,
+            "group_id": self.group_id,
+            "time": self.time,
+        }
+
+
+def parse_event(
+    raw: Mapping[str, Any], now: float, group_id: int = 0, index: Optional[int] = None
+) -> Event:
+    """Return the event that ``raw`` describes: name, content, group_id, time, as a user gives them.
+
+    ``now`` (epoch seconds) is the time of an event without one, ``group_id`` the group of an
+    event without one; ``index`` is its place in the list, for the error text.
+    Raises InvalidEvent, which names the index and the field.
+    """
+    unknown = sorted(str(key) for key in raw if key not in KEYS)
+    if unknown:
+        raise InvalidEvent(
+            "is not a key of an event; the keys are %s" % ", ".join(KEYS), unknown[0], index
+        )
+    group = raw.get("group_id")
+    return Event(
+        name=_name(raw.get("name"), index),
+        content=_content(raw.get("content"), index),
+        group_id=_group_id(group_id if group is None else group, index),
+        time=_time(raw.get("time"), now, index),
+    )
+
+
+def parse_events(raw: Any, now: float, group_id: Any = 0) -> List[Event]:
+    """Return the events of the ``events`` option: a list of mappings. See parse_event."""
+    if isinstance(raw, (str, bytes, Mapping)) or not isinstance(raw, Sequence):
+        raise InvalidInput(
+            "events: must be a list of events, each with name and content, and is %s. "
+            "No event was sent." % _kind(raw)
+        )
+    if not raw:
+        raise InvalidInput("events: the list is empty; give at least one event. No event was sent.")
+    default = _group_id(group_id, None)
+    events = []
+    for index, item in enumerate(raw):
+        if not isinstance(item, Mapping):
+            raise InvalidInput(
+                "events[%d]: must be a mapping with name and content, and is %s. "
+                "No event was sent." % (index, _kind(item))
+            )
+        events.append(parse_event(item, now, default, index))
+    return events
+
+
+def content_text(value: Any) -> str:
+    """Return ``value`` as the text of a content: a text as it is, anything else as compact JSON.
+
+    Raises ValueError or TypeError when there is no JSON for it.
+    """
+    if isinstance(value, str):
+        return str(value)
+    return json.dumps(
+        value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_json_default
+    )
+
+
+def _json_default(value: Any) -> Any:
+    # YAML reads an unquoted date as one of these; Ansible itself prints them like this.
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError("a value of type %s has no JSON form" % type(value).__name__)
+
+
+def _name(value: Any, index: Optional[int]) -> str:
+    if value is None:
+        raise InvalidEvent("is missing; give the event a name", "name", index)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = _number_text(value, index)  # as Ansible does for every option of type str
+    if not isinstance(value, str):
+        raise InvalidEvent("must be text and is %s; quote it" % _kind(value), "name", index)
+    if not value.strip():
+        raise InvalidEvent("is empty; give the event a name", "name", index)
+    return _utf8(str(value), "name", index)
+
+
+def _number_text(value: Any, index: Optional[int]) -> str:
+    try:
+        return str(value)
+    except ValueError as exc:  # Python refuses to write an integer of more than 4,300 digits
+        raise InvalidEvent("has too many digits; give the event a name", "name", index) from exc
+
+
+def _content(value: Any, index: Optional[int]) -> str:
+    if value is None or value == "":
+        raise InvalidEvent(
+            "is %s; say what happened" % ("missing" if value is None else "empty"), "content", index
+        )
+    try:
+        text = content_text(value)
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise InvalidEvent("cannot be written as JSON (%s)" % exc, "content", index) from exc
+    return _utf8(text, "content", index)
+
+
+def _utf8(text: str, field: str, index: Optional[int]) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as exc:
+        raise InvalidEvent(
+            "character %d is half of a surrogate pair (\\u%04x) and cannot be sent as UTF-8; "
+            "remove it" % (exc.start, ord(text[exc.start])),
+            field,
+            index,
+        ) from exc
+    return text
+
+
+def _group_id(value: Any, index: Optional[int]) -> int:
+    number: Optional[int] = None
+    if isinstance(value, int) and not isinstance(value, bool):
+        number = value
+    elif isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        number = int(value)  # Jinja makes text of numbers
+    if number is None or not 0 <= number <= _GROUP_ID_MAX:
+        raise InvalidEvent(
+            "must be the number of an application group (0 for none) and is %r"
+            % _shown(value)[:60],
+            "group_id",
+            index,
+        )
+    return number
+
+
+def _time(value: Any, now: float, index: Optional[int]) -> str:
+    try:
+        return wire_time(now if value is None or value == "" else value)
+    except InvalidTime as exc:
+        raise InvalidEvent(str(exc), "time", index) from exc
+
+
+def _shown(value: Any) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python refuses to write an integer of more than 4,300 digits
+        return "a number of very many digits"
+
+
+def _kind(value: Any) -> str:
+    """Say what ``value`` is, in the words of a playbook."""
+    if value is None:
+        return "empty"
+    names = (
+        (bool, "a boolean"),
+        (str, "text"),
+        (int, "a number"),
+        (float, "a number"),
+        (Mapping, "a mapping"),
+        (Sequence, "a list"),
+        (date, "a date"),
+    )
+    for kind, name in names:
+        if isinstance(value, kind):
+            return name
+    return "a value of type %s" % type(value).__name__

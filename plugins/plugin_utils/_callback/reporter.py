@@ -1,0 +1,324 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run's reports: what the callback does, without Ansible's objects."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib.util
+import os
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from ...module_utils._api.connection import connection_of
+from ...module_utils._api.credentials import (
+    Credentials,
+    given_credentials,
+    resolve_credentials,
+    with_id,
+)
+from ...module_utils._api.errors import CloudMonitorError, ConfigurationError
+from .._deployment.content import Deployment, Failure
+from .._deployment.facts import RUN_ID_VARIABLE, collect_facts
+from .._outbox.records import Naming, destination_of, events_record
+from .._outbox.storage import Outbox
+from .._outbox.writer import Post, Terms, run_record
+from .context_vars import Render, copy_variables
+from .stats import Outcome, Reading, failures_of, outcome
+
+_ID_LIMIT = 120
+_OWN_PLAYBOOKS = os.path.realpath(
+    os.path.join(os.path.dirname(__file__), *[os.pardir] * 3, "playbooks")
+)
+_LONGEST = 1_000_000
+# By the objects themselves: the number that id() gives is used again for a later playbook.
+_claimed: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def claim(playbook: Any) -> bool:
+    """Return True once for each playbook: the plugin may be enabled under two names."""
+    if playbook in _claimed:
+        return False
+    _claimed.add(playbook)
+    return True
+
+
+def check_seconds(options: Mapping[str, Any]) -> None:
+    """See that the callback's times can be used. Raises ConfigurationError for the first wrong."""
+    for name in ("flush_timeout", "linger", "outbox_ttl"):
+        if not 0 <= options[name] <= _LONGEST:  # so that "nan" and "inf" are none
+            raise ConfigurationError(
+                "%s: must be a number from 0 to %d and is %s." % (name, _LONGEST, options[name])
+            )
+
+
+class Reporter:
+    """Reports the playbooks of one ansible-playbook process, one after the other."""
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        environ: MutableMapping[str, str],
+        warn: Callable[[str], None],
+        say: Callable[[str], None],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``options``: the callback's; ``warn`` and ``say`` show one line to the user.
+
+        ``check`` raises ConfigurationError when an option does not say what was written.
+        """
+        self._options = options
+        self._environ = environ
+        self._warn = warn
+        self._say = say
+        self._check = check
+        self._around = environ.get(RUN_ID_VARIABLE)
+        self._pid = os.getpid()
+        self._broken = False
+        self._announced = False
+        self._before: Reading = {}
+        self._last_failures: dict[str, Failure] = {}
+        self._deployment: Deployment | None = None
+        self._naming = Naming(
+            options["start_event"],
+            options["finish_event"],
+            options["failure_event"],
+            options["group_id"],
+        )
+        self._post: Post | None = None
+        self._context: dict[str, Any] = {}
+        atexit.register(self._at_exit)
+
+    @property
+    def wants_variables(self) -> bool:
+        """Whether play variables are asked for; collecting them costs time."""
+        return bool(self._options["context_vars"]) and self._deployment is not None
+
+    def start(
+        self,
+        playbook: str,
+        number: int,
+        check_mode: bool,
+        extra_vars: Mapping[str, Any],
+        render: Render,
+    ) -> None:
+        """Report the start of ``playbook``, the ``number``-th of the command line."""
+        self._end_of_process_state()
+        if self._broken or not self._is_wanted(playbook, check_mode):
+            return
+        try:
+            terms = self._terms()
+            now = time.time()
+            known, _missing = copy_variables(self._options["context_vars"], extra_vars, render)
+            self._context = known
+            deployment = self._described(playbook, number, check_mode, now)
+            start = events_record(deployment, self._naming, now)
+            outbox = Outbox(self._options["outbox"])
+            outbox.prepare()
+            self._announce(outbox)
+            post = Post(outbox, terms)
+            run = run_record(deployment, self._naming, terms.destination)
+            post.open(deployment.id, run, start)
+        except CloudMonitorError as exc:
+            self._broken = True
+            self._warn("this run is not reported. %s" % exc)
+            return
+        self._deployment, self._post = deployment, post
+        self._environ[RUN_ID_VARIABLE] = deployment.id
+        try:
+            post.start_courier()
+        except OSError as exc:
+            self._warn(
+                "the events stay in the outbox: the process that delivers them could not be "
+                "started (%s)." % (exc.strerror or exc)
+            )
+
+    def failed(self, failure: Failure) -> None:
+        """Remember the last failure of a host; whether it counts shows at the end."""
+        if self._deployment is not None:
+            self._last_failures[failure.host] = failure
+
+    def finish(self, reading: Reading, variables: Mapping[str, Any], render: Render) -> None:
+        """Report the finish of the playbook; ``reading`` are the statistics up to now."""
+        before, self._before = self._before, reading
+        deployment = self._deployment
+        if deployment is None:
+            return
+        left_out = self._add_context(variables, render)
+        self._end(self._ended(deployment, outcome(before, reading)))
+        if left_out:
+            self._warn(
+                "context_vars: left out, because no extra or play variable, vaulted, or with a "
+                "template that reaches further: %s" % ", ".join(left_out)
+            )
+
+    def give_up(self) -> None:
+        """Report nothing any more; what is in the outbox is still delivered."""
+        self._broken = True
+        self._deployment = None
+        if self._post is not None:
+            self._post.abandon()
+
+    # What a report is made of
+
+    def _is_wanted(self, playbook: str, check_mode: bool) -> bool:
+        if check_mode and not self._options["check_mode_events"]:
+            return False
+        # The demo and the check of the set-up deploy nothing, and the check is for a time when
+        # this does not work yet.
+        if os.path.realpath(os.path.dirname(playbook)) == _OWN_PLAYBOOKS:
+            return False
+        paths = {playbook, str(Path(playbook).name), os.path.abspath(playbook)}
+        include, exclude = self._options["include_playbooks"], self._options["exclude_playbooks"]
+
+        def matches(patterns: list[str]) -> bool:
+            return any(fnmatch(path, pattern) for path in paths for pattern in patterns)
+
+        return (not include or matches(include)) and not matches(exclude or [])
+
+    def _terms(self) -> Terms:
+        """Return how to deliver. Raises ConfigurationError, CredentialsError."""
+        self._check()
+        connection = connection_of(self._options)
+        check_seconds(self._options)
+        if connection.ca_path and not os.path.exists(connection.ca_path):
+            raise ConfigurationError(
+                "ca_path: there is no file or directory %s." % connection.ca_path
+            )
+        if importlib.util.find_spec("requests") is None:
+            raise ConfigurationError(
+                "The Python package requests is missing; install it beside ansible-core."
+            )
+        credentials = self._credentials()
+        return Terms(
+            connection=connection,
+            credentials=credentials,
+            destination=destination_of(credentials) if credentials else "source:chain",
+            ttl=self._options["outbox_ttl"] * 3600,
+            linger=self._options["linger"],
+        )
+
+    def _credentials(self) -> Credentials | None:
+        """Return the AccessKey of the environment, None when the courier is to find one.
+
+        The default chain starts threads and asks the network, so it is not for this process.
+        """
+        found = given_credentials({}, with_id(self._environ, self._options["access_key_id"]))
+        if found is not None:
+            return found
+        if importlib.util.find_spec("alibabacloud_credentials") is not None:
+            return None
+        return resolve_credentials({}, {}, chain=lambda: None)
+
+    def _described(self, playbook: str, number: int, check_mode: bool, now: float) -> Deployment:
+        options = self._options
+        around = {**self._environ, RUN_ID_VARIABLE: self._around or ""}
+        facts = collect_facts(around, playbook, os.path.dirname(os.path.abspath(playbook)))
+        run_id = str(options["deployment_id"] or "")[:_ID_LIMIT]
+        # A run inside another one inherits the variable with its id, too.
+        if self._around and run_id in (self._around, self._around.rpartition("/")[0]):
+            run_id = ""
+        if run_id and number > 1:
+            run_id += "/%d" % number
+        return Deployment(
+            id=run_id or str(uuid.uuid4()),
+            name=options["deployment_name"] or Path(playbook).stem,
+            version=options["deployment_version"] or None,
+            environment=options["deployment_environment"] or None,
+            started_at=now,
+            check_mode=True if check_mode else None,
+            context=self._context or None,
+            **vars(facts),
+        )
+
+    def _add_context(self, variables: Mapping[str, Any], render: Render) -> list[str]:
+        """Copy the named play variables; return the names that nothing was found for."""
+        names = self._options["context_vars"]
+        found, _missing = copy_variables(names, variables, render)
+        self._context = {**self._context, **found}
+        return [name for name in names if name not in self._context]
+
+    def _ended(self, deployment: Deployment, result: Outcome) -> Deployment:
+        return replace(
+            deployment,
+            status=result.status,
+            finished_at=time.time(),
+            hosts=result.hosts,
+            failures=failures_of(
+                result.failed_hosts, self._last_failures, self._options["failure_details"]
+            ),
+            context=self._context or None,
+        )
+
+    # The end
+
+    def _end(self, deployment: Deployment) -> None:
+        """Write the finish down, and wait for its delivery as long as that makes sense."""
+        post = self._post
+        self._end_of_process_state()
+        if post is None:
+            return
+        try:
+            post.write(events_record(deployment, self._naming, deployment.finished_at or 0.0))
+            trouble = post.wait(self._options["flush_timeout"])
+        except CloudMonitorError as exc:
+            trouble = str(exc)
+        finally:
+            post.abandon()
+        if trouble:
+            self._warn(trouble)
+
+    def _end_of_process_state(self) -> None:
+        """Forget the playbook that is over."""
+        self._deployment, self._post = None, None
+        self._last_failures, self._context = {}, {}
+        if self._around is None:
+            self._environ.pop(RUN_ID_VARIABLE, None)
+        else:
+            self._environ[RUN_ID_VARIABLE] = self._around
+
+    def _at_exit(self) -> None:
+        """Report that Ansible ends without finishing the playbook: Ctrl-C or an error.
+
+        Forked workers leave without exit handlers; the pid is checked all the same.
+        """
+        if self._deployment is None or os.getpid() != self._pid:
+            return
+        now = time.time()
+        # Another Ctrl-C may come while it waits; the courier does the rest then.
+        with contextlib.suppress(BaseException):
+            self._end(
+                replace(self._deployment, status="aborted", reason="stopped", finished_at=now)
+            )
+
+    def _announce(self, outbox: Outbox) -> None:
+        """Say in one line what earlier runs have left."""
+        if self._announced:
+            return
+        self._announced = True
+        waiting = outbox.waiting()
+        if waiting:
+            self._say(
+                "aliops.cloudmonitor: %d earlier deployment%s with undelivered events in %s"
+                % (waiting, "" if waiting == 1 else "s", outbox.root)
+            )
+        dead = outbox.newly_dead()
+        if dead:
+            self._say(
+                "aliops.cloudmonitor: events of %d earlier deployment%s were refused or too old; "
+                "they are kept in %s" % (dead, "" if dead == 1 else "s", outbox.dead)
+            )
+        damaged = outbox.newly_damaged()
+        if damaged:
+            self._warn(
+                "%d deployment%s in the outbox could not be read and moved to %s"
+                % (damaged, "" if damaged == 1 else "s", outbox.damaged)
+            )

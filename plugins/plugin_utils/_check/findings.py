@@ -1,0 +1,162 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a check of the set-up has found, what it means and how it is told. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ...module_utils._api.response import SKEW_SECONDS, Delivered, Refused, Retry, Verdict
+
+OK, WRONG, SKIPPED, NOTE = "ok", "WRONG", "skipped", "note"
+
+_NO_ANSWER = frozenset({"connection", "timeout", "tls"})
+_NOT_THE_SERVICE = frozenset({"redirect", "not_the_service", "proxy"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the check.
+
+    ``state`` is ``ok``, ``WRONG``, ``skipped`` or ``note``, which is worth knowing and no failure.
+    ``fix`` says what to do about it, and is empty when there is nothing to do.
+    """
+
+    name: str
+    state: str
+    text: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request: what came of it, and how many seconds our clock is ahead (None: not known).
+
+    Without a signature (``signed`` is False) it only asks whether somebody is there.
+    """
+
+    endpoint: str
+    proxy: str
+    verdict: Verdict
+    skew: float | None
+    signed: bool
+    event: str = ""
+
+
+def of_error(name: str, text: str, hint: str = "") -> Finding:
+    """Return the finding of an error of ours: its first sentence, and the advice after it.
+
+    ``hint`` says where the wrong value comes from.
+    """
+    text = text.replace(" No event was sent.", "")  # that goes without saying here
+    problem, _dot, advice = text.partition(". ")
+    if not advice:
+        # "what is wrong: what to do", or both in one.
+        head, colon, rest = text.rpartition(": ")
+        problem, advice = (head, rest) if colon and ": " in head else (text, text)
+    fix = advice.strip()
+    if fix.partition(" ")[0].isalpha():  # and not the name of an option
+        fix = fix[:1].upper() + fix[1:]
+    return Finding(name, WRONG, problem.rstrip("."), ("%s. %s" % (hint, fix)) if hint else fix)
+
+
+def of_attempt(attempt: Attempt) -> list[Finding]:
+    """Return what a request tells: endpoint, clock, and the test event when it was one."""
+    return [_endpoint(attempt), _clock(attempt), *_event(attempt)]
+
+
+def _endpoint(attempt: Attempt) -> Finding:
+    verdict = attempt.verdict
+    where = attempt.endpoint + (" through the proxy %s" % attempt.proxy if attempt.proxy else "")
+    if isinstance(verdict, Delivered):
+        return Finding("endpoint", OK, "%s answers" % where)
+    status = verdict.answer.http_status
+    lies_between = verdict.kind in _NOT_THE_SERVICE
+    if verdict.kind == "not_the_service" and not attempt.signed and status != 200:
+        return Finding(
+            "endpoint",
+            NOTE,
+            "%s answers (HTTP %s), but not in the form of Cloud Monitor" % (where, status),
+            "Only the test event tells whether this is Cloud Monitor: run the check with it.",
+        )
+    out_of_order = isinstance(verdict, Retry) and not attempt.signed
+    if verdict.kind in _NO_ANSWER or lies_between or out_of_order:
+        return Finding("endpoint", WRONG, "%s: %s" % (where, verdict.problem), _fix(verdict))
+    return Finding("endpoint", OK, "%s answers" % where)
+
+
+def _clock(attempt: Attempt) -> Finding:
+    verdict, skew = attempt.verdict, attempt.skew
+    if not isinstance(verdict, Delivered):
+        if verdict.kind in _NO_ANSWER:
+            return Finding("clock", SKIPPED, "there was no answer to compare it with")
+        if verdict.kind in _NOT_THE_SERVICE and attempt.signed:
+            return Finding("clock", SKIPPED, "the answer was not Cloud Monitor's")
+    if skew is None:
+        return Finding("clock", SKIPPED, "the answer has no Date header to compare it with")
+    if abs(skew) < SKEW_SECONDS:
+        return Finding("clock", OK, "%d s from that of the answer" % round(abs(skew)))
+    direction = "ahead of" if skew > 0 else "behind"
+    return Finding(
+        "clock",
+        WRONG,
+        "this machine's clock is %s %s that of the answer" % (_span(abs(skew)), direction),
+        "Set the clock, for example with an NTP service: requests are signed together with their "
+        "time.",
+    )
+
+
+def _span(seconds: float) -> str:
+    if seconds < 2 * 3600:
+        return "%d minutes" % round(seconds / 60)
+    if seconds < 2 * 86_400:
+        return "%d hours" % round(seconds / 3600)
+    return "%d days" % round(seconds / 86_400)
+
+
+def _event(attempt: Attempt) -> list[Finding]:
+    if not attempt.signed:
+        return []
+    verdict = attempt.verdict
+    if isinstance(verdict, Delivered):
+        return [Finding("test event", OK, "%s was accepted" % attempt.event)]
+    if verdict.kind in _NO_ANSWER | _NOT_THE_SERVICE:
+        return [Finding("test event", SKIPPED, "the endpoint has to be right first")]
+    if verdict.kind == "clock":
+        return [Finding("test event", SKIPPED, "refused, and the clock has to be right first")]
+    return [Finding("test event", WRONG, verdict.problem, _fix(verdict))]
+
+
+def _fix(verdict: Retry | Refused) -> str:
+    return verdict.advice[:1].upper() + verdict.advice[1:] + "."
+
+
+def table(findings: Iterable[Finding]) -> list[str]:
+    """Return a line for each finding."""
+    return ["%-8s %-13s %s" % (one.state, one.name, one.text) for one in findings]
+
+
+def advice(findings: Sequence[Finding], state: str) -> list[str]:
+    """Return what to do about the findings of that state, numbered, each advice once."""
+    wanted: dict[str, list[str]] = {}
+    for one in findings:
+        if one.state == state and one.fix:
+            names = wanted.setdefault(one.fix, [])
+            if one.name not in names:
+                names.append(one.name)
+    return [
+        "%d. %s: %s" % (number, ", ".join(names), fix)
+        for number, (fix, names) in enumerate(wanted.items(), 1)
+    ]
+
+
+def verdict_line(findings: Sequence[Finding]) -> str:
+    """Return the whole check in one sentence."""
+    wrong = sum(1 for one in findings if one.state == WRONG)
+    if wrong:
+        return "%d of %d checks found something wrong. See What to fix." % (wrong, len(findings))
+    if any(one.state == OK and one.name == "test event" for one in findings):
+        return "This machine is set up: a test event was signed, sent and accepted."
+    return "Nothing is wrong as far as it was looked at: no test event was sent."

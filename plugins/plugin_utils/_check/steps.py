@@ -1,0 +1,234 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of a check of the set-up that touch something: the library, the disk, the network."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import pwd
+import re
+import socket
+import stat
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from ...module_utils._api.batch import batches
+from ...module_utils._api.client import Client, failure
+from ...module_utils._api.connection import Connection
+from ...module_utils._api.credentials import Credentials
+from ...module_utils._api.event import parse_event
+from ...module_utils._api.response import Response, Verdict, classify, clock_skew
+from ...module_utils._api.signature import CONTENT_TYPE, http_date, signed_headers
+from ...module_utils._api.transport import (
+    REQUESTS_IMPORT_ERROR,
+    Transport,
+    TransportError,
+    own_address,
+    proxies_for,
+)
+from .._outbox.flush import count
+from .._outbox.storage import Outbox, OutboxError
+from .findings import NOTE, OK, SKIPPED, WRONG, Attempt, Finding, of_error
+from .settings import without_password
+
+EVENT = "deployment-check"
+OLDEST_REQUESTS = (2, 27)
+
+# A request that Alibaba Cloud's own Java SDK 0.1.8 has put on the wire, signed with "testsecret"
+# for "testkey" at 2026-11-21 20:49:58 UTC.
+VECTOR_BODY = (
+    b'[{"content":"123,abc","groupId":100,"name":"Event_0","regionId":"N/A","status":"INFO",'
+    b'"time":"20261121T204957.314+0000","trace":"700174e0-c8e0-44df-a82a-5b5dab4c302f",'
+    b'"ver":"1.0"}]'
+)
+VECTOR_EPOCH = 1795294198
+VECTOR_ADDRESS = "10.0.0.8"
+VECTOR_MD5 = "24000DEB49FA8EE725A121BF66F39442"
+VECTOR_AUTHORIZATION = "testkey:7B5AA300706F6143A7C78B1346F77B8FA117CCBC"
+
+
+def check_signature() -> Finding:
+    """Sign a request whose signature is known."""
+    try:
+        headers = signed_headers(
+            VECTOR_BODY, "testkey", "testsecret", None, VECTOR_ADDRESS, VECTOR_EPOCH
+        )
+    except ValueError as exc:  # OpenSSL may be told to refuse SHA-1
+        return Finding(
+            "signature",
+            WRONG,
+            "this Python cannot sign (%s)" % exc,
+            "Run Ansible with a Python whose hashlib offers MD5 and SHA-1: Cloud Monitor has no "
+            "other signature.",
+        )
+    right = (headers["Content-MD5"], headers["Authorization"]) == (VECTOR_MD5, VECTOR_AUTHORIZATION)
+    if right:
+        return Finding("signature", OK, "a known request gets the known signature")
+    return Finding(
+        "signature",
+        WRONG,
+        "a known request gets another signature than it should",
+        "Install the collection again: its files are not as they were released.",
+    )
+
+
+def check_library(import_error: str | None = REQUESTS_IMPORT_ERROR) -> Finding:
+    """Find requests, and its version. ``import_error``: the traceback of its import, if any."""
+    install = "Install it for the Python that runs Ansible: %s -m pip install requests" % (
+        sys.executable
+    )
+    if import_error is not None:
+        reason = import_error.strip().splitlines()[-1]
+        return Finding("requests", WRONG, "cannot be imported (%s)" % reason[:200], install)
+    try:
+        version = importlib.metadata.version("requests")
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("requests", OK, "there, of an unknown version")
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_REQUESTS:
+        text = "%s is older than %d.%d" % (version, *OLDEST_REQUESTS)
+        return Finding("requests", WRONG, text, install + " --upgrade")
+    return Finding("requests", OK, version)
+
+
+def check_outbox(path: Path, make: bool, needed: bool) -> list[Finding]:
+    """Look at the outbox: can it be made and written, whose it is, what is in it.
+
+    ``make``: it may be made and put right; ``needed``: the callback is enabled, so that an outbox
+    that cannot be used is a failure.
+    """
+    outbox, before = Outbox(path), 0o700
+    if not make and not os.path.lexists(path):
+        why = "the callback, which makes it, is not enabled" if not needed else "it is check mode"
+        return [Finding("outbox", SKIPPED, "%s is not there yet, and %s" % (path, why))]
+    try:
+        if os.path.lexists(path):
+            before = outbox.mode()
+        if make:
+            outbox.prepare()
+        if make or not before & 0o022:  # where others write, they may have put a link in the way
+            with outbox.probe():
+                pass
+        counted = count(outbox)
+        text = "%s, %s" % (path, _owner_and_mode(path))
+    except (OutboxError, OSError) as exc:
+        said = str(exc)
+        if not isinstance(exc, OutboxError):
+            said = "outbox: %s cannot be used (%s). Make it writable, or name another one." % (
+                path,
+                exc.strerror or type(exc).__name__,
+            )
+        found = of_error("outbox", said.removeprefix("outbox: "))
+        return [found if needed else replace(found, state=NOTE)]
+    if before & 0o077 and make:
+        text += " (it was %04o, and open to others)" % before
+    waiting = "%d event%s waiting" % (counted.pending, "" if counted.pending == 1 else "s")
+    findings = [Finding("outbox", OK, "%s, %s" % (text, waiting))]
+    if before & 0o077 and not make:
+        findings.append(
+            Finding(
+                "outbox",
+                NOTE,
+                "%s is open to others (mode %04o)" % (path, before),
+                "Close it with chmod 700. The callback does so, too, when it next reports a run.",
+            )
+        )
+    if counted.dead_count:
+        reason = " ".join(str(counted.dead[0]["reason"]).split())[:300]
+        findings.append(
+            Finding(
+                "outbox",
+                NOTE,
+                "%d dead letter%s in %s. The first one says: %s"
+                % (counted.dead_count, "" if counted.dead_count == 1 else "s", outbox.dead, reason),
+                "Send them once more with aliops.cloudmonitor.flush_outbox and dead: retry, or "
+                "let it drop them.",
+            )
+        )
+    return findings
+
+
+def _owner_and_mode(path: Path) -> str:
+    found = path.stat()
+    owner = str(found.st_uid)
+    with suppress(KeyError):
+        owner = pwd.getpwuid(found.st_uid).pw_name
+    return "mode %04o, owner %s" % (stat.S_IMODE(found.st_mode), owner)
+
+
+class Witness:
+    """A transport that remembers the last try. The client sends through it as through any other."""
+
+    def __init__(self, transport: Transport, clock: Callable[[], float] = time.time) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._sent_at = 0.0
+        self._answer: Response | None = None
+        self._error = TransportError("connection", "nothing was sent")
+
+    def post(self, headers: Mapping[str, str], body: bytes) -> Response:
+        """Send, and remember when, and what came of it. Raises TransportError."""
+        self._sent_at, self._answer = self._clock(), None
+        try:
+            self._answer = self._transport.post(headers, body)
+        except TransportError as exc:
+            self._error = exc
+            raise
+        return self._answer
+
+    def verdict(self, redact: Callable[[str], str]) -> Verdict:
+        """Return what the last try means."""
+        if self._answer is None:
+            return failure(self._error)
+        return classify(self._answer, self._sent_at, redact)
+
+    @property
+    def skew(self) -> float | None:
+        """How many seconds our clock is ahead of the last answer's, None when it is not known."""
+        return None if self._answer is None else clock_skew(self._answer, self._sent_at)
+
+
+def attempt(
+    connection: Connection,
+    credentials: Credentials | None,
+    group_id: int,
+    environ: Mapping[str, str],
+    redact: Callable[[str], str],
+) -> Attempt:
+    """Send one test event, or without credentials a request without signature and event.
+
+    What may pass is tried twice at most. Raises ConfigurationError for a ``ca_path`` that is
+    not there, and InvalidInput for a ``group_id`` that is none.
+    """
+    witness = Witness(Transport(connection, environ))
+    described = ""
+    if credentials is None:
+        headers = {"Content-Type": CONTENT_TYPE, "Date": http_date(time.time())}
+        with suppress(TransportError):
+            witness.post(headers, b"[]")
+    else:
+        content = {
+            "message": "This machine can report to Cloud Monitor. Nothing was deployed.",
+            "controller": socket.gethostname(),
+        }
+        raw = {"name": EVENT, "content": json.dumps(content), "group_id": group_id}
+        event = parse_event(raw, time.time())
+        described = "%s, in the group %d," % (event.name, event.group_id)
+        patient = replace(connection, retries=min(connection.retries, 1))
+        address = connection.source_ip or own_address()
+        Client(patient, credentials, witness, address).send(batches([event]))
+    proxies = proxies_for(connection.endpoint, environ)
+    return Attempt(
+        endpoint=connection.endpoint,
+        proxy=without_password(next(iter(proxies.values()), "")),
+        verdict=witness.verdict(redact),
+        skew=witness.skew,
+        signed=credentials is not None,
+        event=described,
+    )

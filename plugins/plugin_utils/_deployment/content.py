@@ -1,0 +1,194 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The content of a deployment event: what is known about a deployment, as JSON that fits. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+
+from ...module_utils._api.errors import InvalidInput
+from ...module_utils._api.event import content_text
+from ...module_utils._api.timestamp import iso_time
+
+SCHEMA = "deployment/1"
+MAX_BYTES = 4000
+
+PHASES = ("start", "finish")
+FINAL_STATUSES = ("succeeded", "failed", "aborted")
+# These deserve a failure event of their own: alert rules match one exact event name.
+FAILURE_STATUSES = ("failed", "aborted")
+
+
+@dataclass(frozen=True)
+class HostCounts:
+    """Numbers of hosts. ``ok`` counts those that neither failed nor were unreachable."""
+
+    total: int
+    ok: int
+    changed: int
+    failed: int
+    unreachable: int
+    rescued: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Where a deployment failed: host, task, and the module's message as far as it may be told."""
+
+    host: str
+    task: Optional[str] = None
+    message: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment at one moment. Times are epoch seconds; None means unknown.
+
+    ``status``: ``running``, ``succeeded``, ``failed``, ``aborted`` or ``empty``.
+    ``ci``, ``git``, ``context`` and ``details`` are mappings that JSON can hold.
+    """
+
+    id: str
+    name: str
+    status: str = "running"
+    parent: Optional[str] = None
+    version: Optional[str] = None
+    environment: Optional[str] = None
+    playbook: Optional[str] = None
+    user: Optional[str] = None
+    controller: Optional[str] = None
+    started_at: Optional[float] = None
+    finished_at: Optional[float] = None
+    check_mode: Optional[bool] = None
+    hosts: Optional[HostCounts] = None
+    failures: Tuple[Failure, ...] = ()
+    reason: Optional[str] = None
+    ci: Optional[Mapping[str, Any]] = None
+    git: Optional[Mapping[str, Any]] = None
+    context: Optional[Mapping[str, Any]] = None
+    details: Optional[Mapping[str, Any]] = None
+
+    @property
+    def phase(self) -> str:
+        """``start`` while it runs, ``finish`` from then on."""
+        return "start" if self.status == "running" else "finish"
+
+    @property
+    def duration_s(self) -> Optional[float]:
+        """Seconds from start to finish, to the millisecond; a clock set back counts as none."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return round(max(0.0, self.finished_at - self.started_at), 3)
+
+
+def render(deployment: Deployment) -> str:
+    """Return the content of the event: compact JSON of at most 4,000 bytes as UTF-8.
+
+    What does not fit is left out by priority, and ``truncated`` says so: ``failures`` are
+    shortened, then ``context``, ``git``, ``ci`` and ``failures`` go, then long texts are cut.
+    A user's ``details`` are never cut: InvalidInput is raised when they do not fit.
+    """
+    text = _json(_members(deployment))
+    if _size(text) <= MAX_BYTES:
+        return text
+    for smaller in _smaller(deployment):
+        text = _json({**_members(smaller), "truncated": True})
+        if _size(text) <= MAX_BYTES:
+            return text
+    raise InvalidInput(
+        "details: are too large: with them the event has %d bytes, %d are allowed. "
+        "Shorten them by %d bytes. No event was sent."
+        % (_size(text), MAX_BYTES, _size(text) - MAX_BYTES)
+    )
+
+
+def check_details(details: Mapping[str, Any]) -> None:
+    """Raise InvalidInput when ``details`` cannot be written as JSON text in UTF-8."""
+    try:
+        content_text(details).encode("utf-8")
+    except UnicodeEncodeError as exc:
+        raise InvalidInput(
+            "details: hold half of a surrogate pair, which cannot be sent as UTF-8; remove it. "
+            "No event was sent."
+        ) from exc
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise InvalidInput(
+            "details: cannot be written as JSON (%s). No event was sent." % exc
+        ) from exc
+
+
+def _members(deployment: Deployment) -> Dict[str, Any]:
+    """Return the members in their fixed order; unknown ones are absent."""
+    one = deployment
+    members: Dict[str, Any] = {
+        "schema": SCHEMA,
+        "id": one.id,
+        "parent": one.parent,
+        "phase": one.phase,
+        "status": one.status,
+        "name": one.name,
+        "version": one.version,
+        "environment": one.environment,
+        "playbook": one.playbook,
+        "user": one.user,
+        "controller": one.controller,
+        "started_at": None if one.started_at is None else iso_time(one.started_at),
+        "finished_at": None if one.finished_at is None else iso_time(one.finished_at),
+        "duration_s": one.duration_s,
+        "check_mode": one.check_mode,
+        "hosts": None if one.hosts is None else dict(vars(one.hosts)),
+        "failures": [_present(vars(failure)) for failure in one.failures] or None,
+        "reason": one.reason,
+        "ci": one.ci or None,
+        "git": one.git or None,
+        "context": one.context or None,
+        "details": one.details or None,
+    }
+    return _present(members)
+
+
+def _present(members: Mapping[str, Any]) -> Dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _smaller(deployment: Deployment) -> Iterator[Deployment]:
+    """Yield ever smaller forms of a deployment, in the order in which things may be left out."""
+    current = deployment
+    for number, characters in ((10, 128), (10, 48), (5, 48), (3, 48), (1, 48)):
+        cut = tuple(_cut_texts(failure, characters) for failure in deployment.failures[:number])
+        current = replace(deployment, failures=cut)
+        yield current
+    without: Dict[str, Any] = {"context": None, "git": None, "ci": None, "failures": ()}
+    for name, nothing in without.items():
+        current = replace(current, **{name: nothing})
+        yield current
+    for characters in (200, 100, 50, 16):
+        yield _cut_texts(current, characters)
+
+
+def _cut_texts(value: Any, characters: int) -> Any:
+    """Return a dataclass whose texts have at most that many characters; ``id`` stays."""
+
+    def cut(text: str) -> str:
+        return text if len(text) <= characters else text[: characters - 1] + "…"
+
+    return replace(
+        value,
+        **{
+            name: cut(item)
+            for name, item in vars(value).items()
+            if isinstance(item, str) and name not in ("id", "parent", "status", "reason")
+        },
+    )
+
+
+def _json(members: Mapping[str, Any]) -> str:
+    text = content_text(members)
+    # A file name or host name may hold bytes that are not UTF-8; the event still goes.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8"))

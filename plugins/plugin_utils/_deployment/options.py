@@ -1,0 +1,150 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the options of deployment_event to the deployment and its events. Pure."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import Any, Dict, List, Mapping, Optional
+
+from ...module_utils._api.errors import InvalidInput
+from ...module_utils._api.event import Event, parse_event
+from ...module_utils._api.timestamp import InvalidTime, epoch_of, iso_time
+from .content import (
+    FAILURE_STATUSES,
+    Deployment,
+    check_details,
+    render,
+)
+from .facts import Facts
+
+_ID_LIMIT = 128
+
+
+def deployment_of(params: Mapping[str, Any], facts: Facts, now: float) -> Deployment:
+    """Return the deployment that starts or finishes ``now`` (epoch seconds).
+
+    ``params`` are the validated options of deployment_event. Raises InvalidInput.
+    """
+    start = params["phase"] == "start"
+    known = _from_options(params) if start else _from_start(params)
+    if params.get("details"):
+        check_details(params["details"])
+    deployment = Deployment(
+        status="running" if start else params["status"],
+        started_at=now if start else known.pop("started_at", None),
+        finished_at=None if start else now,
+        details=params.get("details") or None,
+        **known,
+        **vars(facts),
+    )
+    if start:
+        # Details that fit must fit at the finish, too: by then it is too late for an error.
+        render(replace(deployment, status="succeeded", finished_at=now + 1e8))
+    return deployment
+
+
+def events_of(deployment: Deployment, params: Mapping[str, Any], now: float) -> List[Event]:
+    """Return what to report: the start, or the finish, with a failure event when one is due.
+
+    An empty ``failure_event`` turns the failure event off. Raises InvalidInput.
+    """
+    names = [(deployment.phase + "_event", params[deployment.phase + "_event"])]
+    if deployment.status in FAILURE_STATUSES and params["failure_event"]:
+        names.append(("failure_event", params["failure_event"]))
+    for option, name in names:
+        if not name.strip():
+            raise InvalidInput("%s: is empty; give the event a name. No event was sent." % option)
+    content = render(deployment)
+    group_id = params["group_id"]
+    return [
+        parse_event({"name": name, "content": content, "group_id": group_id}, now)
+        for _option, name in names
+    ]
+
+
+def deployment_value(deployment: Deployment) -> Dict[str, Any]:
+    """Return the ``deployment`` of a task's result, which a finish takes. Unknown is None."""
+    one = deployment
+    return {
+        "id": one.id,
+        "name": one.name,
+        "version": one.version,
+        "environment": one.environment,
+        "status": one.status,
+        "started_at": None if one.started_at is None else iso_time(one.started_at),
+        "finished_at": None if one.finished_at is None else iso_time(one.finished_at),
+        "duration_s": one.duration_s,
+    }
+
+
+def _from_options(params: Mapping[str, Any]) -> Dict[str, Any]:
+    for option in ("deployment", "status"):
+        if params.get(option):
+            raise InvalidInput("%s: belongs to phase finish, not to start." % option)
+    return {
+        "id": _id(params.get("id") or str(uuid.uuid4()), "id"),
+        "name": _name(params.get("name"), "name"),
+        "version": _text(params.get("version")),
+        "environment": _text(params.get("environment")),
+    }
+
+
+def _from_start(params: Mapping[str, Any]) -> Dict[str, Any]:
+    if not params.get("status"):
+        raise InvalidInput("status: is missing; a finish is succeeded, failed or aborted.")
+    given: Optional[Mapping[str, Any]] = params.get("deployment")
+    prefix = "deployment."
+    if given is None:
+        if not (params.get("id") and params.get("name")):
+            raise InvalidInput(
+                "deployment: is missing; give the deployment that the start returned, or the id "
+                "and the name of the start."
+            )
+        given, prefix = params, ""
+    elif params.get("id") or params.get("name"):
+        raise InvalidInput(
+            "id, name: cannot stand beside deployment, which holds both; leave them out."
+        )
+    return {
+        "id": _id(given.get("id"), prefix + "id"),
+        "name": _name(given.get("name"), prefix + "name"),
+        "version": _text(params.get("version") or given.get("version")),
+        "environment": _text(params.get("environment") or given.get("environment")),
+        "started_at": _started_at(given),
+    }
+
+
+def _id(value: Any, option: str) -> str:
+    text = _text(value)
+    if not text or len(text) > _ID_LIMIT:
+        raise InvalidInput(
+            "%s: must be text of 1 to %d characters; it ties start and finish together."
+            % (option, _ID_LIMIT)
+        )
+    return text
+
+
+def _name(value: Any, option: str) -> str:
+    text = _text(value)
+    if not text:
+        raise InvalidInput("%s: is missing or empty; name the deployment." % option)
+    return text
+
+
+def _text(value: Any) -> Optional[str]:
+    return None if value is None or not str(value).strip() else str(value)
+
+
+def _started_at(given: Mapping[str, Any]) -> Optional[float]:
+    value = given.get("started_at")
+    if not value:
+        return None
+    try:
+        return epoch_of(value)
+    except InvalidTime as exc:
+        raise InvalidInput(
+            "deployment.started_at: %s. Give the deployment that the start returned." % exc
+        ) from exc

@@ -1,0 +1,132 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands in a journal: the run, its events, and the finish that is missing. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ...module_utils._api.credentials import Credentials
+from ...module_utils._api.errors import CloudMonitorError
+from ...module_utils._api.event import Event, parse_events
+from .._deployment.content import Deployment
+from .._deployment.options import events_of
+
+_VERSION = 1
+# A journal that was damaged can still be JSON, and hold anything.
+_UNREADABLE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    CloudMonitorError,
+)
+
+
+@dataclass(frozen=True)
+class Naming:
+    """The names and the group of a deployment's events."""
+
+    start_event: str
+    finish_event: str
+    failure_event: str
+    group_id: int = 0
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The first record of a journal: all that a stranger needs to end the deployment.
+
+    ``host``, ``pid`` and ``mark`` tell whether the run is alive (see _outbox);
+    ``destination`` says whose credentials may deliver its events.
+    """
+
+    deployment: Deployment
+    naming: Naming
+    destination: str
+    host: str
+    pid: int
+    mark: str
+
+    def dump(self) -> dict[str, Any]:
+        """Return the record as plain data."""
+        return {"record": "run", "version": _VERSION, **asdict(self)}
+
+    @staticmethod
+    def read(record: Mapping[str, Any]) -> RunRecord | None:
+        """Return the run that a record describes, None when it describes none."""
+        if record.get("record") != "run" or record.get("version") != _VERSION:
+            return None
+        try:
+            run = RunRecord(
+                deployment=Deployment(**{**record["deployment"], "failures": ()}),
+                naming=Naming(**record["naming"]),
+                destination=str(record["destination"]),
+                host=str(record["host"]),
+                pid=int(record["pid"]),
+                mark=str(record["mark"]),
+            )
+            missing_finish(run, "lost", 0.0)  # whoever has to write it must not stumble
+        except _UNREADABLE:
+            return None
+        return run
+
+
+def events_record(deployment: Deployment, naming: Naming, at: float) -> dict[str, Any]:
+    """Return the record of the events that ``deployment`` is due at ``at`` (epoch seconds).
+
+    The finish and the failure event share one record, for a line of a journal is there as a
+    whole or not at all. Raises InvalidInput for a name that is empty.
+    """
+    return {
+        "record": "events",
+        "at": at,
+        "final": deployment.phase == "finish",
+        "events": [event.as_option() for event in events_of(deployment, vars(naming), at)],
+    }
+
+
+def missing_start(run: RunRecord, at: float) -> dict[str, Any]:
+    """Return the record of the start of a run that was killed before it could write it.
+
+    ``at``: epoch seconds, for a run that does not say when it started.
+    """
+    started_at = run.deployment.started_at
+    return events_record(run.deployment, run.naming, at if started_at is None else started_at)
+
+
+def missing_finish(run: RunRecord, reason: str, at: float) -> dict[str, Any]:
+    """Return the record of the finish of a run that has not written one itself.
+
+    ``reason``: ``stopped``, ``killed`` or ``lost``; ``at``: epoch seconds of the end as far
+    as it is known.
+    """
+    at = max(at, run.deployment.started_at or at)
+    ended = replace(run.deployment, status="aborted", reason=reason, finished_at=at)
+    return events_record(ended, run.naming, at)
+
+
+def read_events(record: Mapping[str, Any]) -> list[Event]:
+    """Return the events that a record holds, none when it holds none that can be sent."""
+    try:
+        if record["record"] != "events":
+            return []
+        return parse_events(record["events"], now=float(record["at"]))
+    except _UNREADABLE:
+        return []
+
+
+def destination_of(credentials: Credentials) -> str:
+    """Return whose events these credentials deliver.
+
+    A lasting AccessKey is known by its id. The id of a temporary one changes, so it is known
+    by where it came from.
+    """
+    if credentials.security_token or credentials.source == "chain":
+        return "source:%s" % credentials.source
+    return "key:%s" % credentials.access_key_id

@@ -1,0 +1,305 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One try over HTTP, against everything that can be at the other end of a wire."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api import transport
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connection import Connection
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.response import Response
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.transport import (
+    Transport,
+    TransportError,
+)
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.loopback import (
+    OK,
+    PATIENCE,
+    Script,
+    Talk,
+    eventually,
+    serving,
+    unused_port,
+)
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.tries import (
+    BODY,
+    HEADERS,
+    hearing,
+    post,
+    saying,
+    trouble,
+)
+
+pytestmark = pytest.mark.usefixtures("_no_proxies", "_no_thread_left")
+
+
+def test_the_request_is_what_was_signed_and_nothing_more() -> None:
+    heard: list[bytes] = []
+    with serving(hearing(heard)) as server:
+        answer = post(server.url())
+
+    assert answer == Response(200, {"content-length": "23"}, b'{"code":"200","msg":""}')
+    head, _blank, body = heard[0].partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    sent = {name.lower(): value for name, _colon, value in (x.partition(": ") for x in lines[1:])}
+    assert lines[0] == "POST /event/custom/upload HTTP/1.1"
+    assert body == BODY
+    assert sent["content-length"] == str(len(BODY))
+    assert sent["authorization"] == "an-id:SIGNATURE"
+    assert sent["host"] == f"127.0.0.1:{server.port}"
+    assert sent["user-agent"].startswith("aliops.cloudmonitor/")
+    assert sent["accept-encoding"] == "identity"
+
+
+def test_several_tries_share_a_connection() -> None:
+    heard: list[bytes] = []
+    with serving(hearing(heard)) as server:
+        transport = Transport(Connection(server.url(), timeout=PATIENCE), {})
+        for _unused in range(3):
+            assert transport.post(HEADERS, BODY).status == 200
+
+        assert (len(heard), server.connections) == (3, 1)
+        del transport
+
+
+def hang(talk: Talk) -> None:
+    talk.hear()
+    talk.over.wait(PATIENCE)
+
+
+def drip_body(talk: Talk) -> None:
+    talk.hear()
+    talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n")
+    talk.drip(b"x")
+
+
+def drip_headers(talk: Talk) -> None:
+    talk.hear()
+    talk.say(b"HTTP/1.1 200 OK\r\n")
+    talk.drip(b"X-Slow: 1\r\n")
+
+
+def drip_status(talk: Talk) -> None:
+    talk.hear()
+    talk.say(b"HTTP/1.1 200 ")
+    talk.drip(b"O")
+
+
+def never_read(talk: Talk) -> None:
+    talk.over.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("script", [hang, drip_body, drip_headers, drip_status, never_read])
+def test_a_try_ends_when_its_time_is_up_whatever_the_other_side_does(script: Script) -> None:
+    with serving(script) as server:
+        began = time.monotonic()
+        error = trouble(server.url(), timeout=0.4)
+        took = time.monotonic() - began
+
+    assert error.kind == "timeout"
+    assert error.permanent is False
+    assert "within 0.4 s" in str(error)
+    assert 0.3 < took < 5
+
+
+def test_a_hanging_name_look_up_does_not_hold_a_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+
+    def look_up(*_arguments: object, **_named: object) -> None:
+        go_on.wait(PATIENCE)
+        raise socket.gaierror(socket.EAI_AGAIN, "try again")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    error = trouble("http://events.example", timeout=0.2)
+    go_on.set()
+
+    assert error.kind == "timeout"
+
+
+def test_after_a_time_out_the_next_try_has_a_new_connection() -> None:
+    def first_hangs(talk: Talk) -> None:
+        talk.hear()
+        if server.connections == 1:
+            talk.over.wait(PATIENCE)
+        talk.say(OK)
+
+    with serving(first_hangs) as server:
+        transport = Transport(Connection(server.url(), timeout=1.0), {})
+        with pytest.raises(TransportError):
+            transport.post(HEADERS, BODY)
+
+        assert transport.post(HEADERS, BODY).status == 200
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n{"code":"200"',
+        b"HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n",
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n17\r\n{"code"',
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n{"code"\r\n',
+    ],
+)
+def test_a_body_that_was_cut_off_is_not_complete(answer: bytes) -> None:
+    with serving(saying(answer)) as server:
+        assert post(server.url()).complete is False
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK,
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n17\r\n{"code":"200","msg":""}\r\n'
+        b"0\r\n\r\n",
+        b'HTTP/1.0 200 OK\r\n\r\n{"code":"200","msg":""}',
+        b'HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\n{"code":"200","msg":""}',
+        b'HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{"code":"200","msg":""}',
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b'\r\n\r\n{"code":"200","msg":""}',
+    ],
+    ids=["length", "chunks", "end of connection", "no digit", "negative", "too many digits"],
+)
+def test_a_body_is_read_whatever_tells_its_end(answer: bytes) -> None:
+    with serving(saying(answer)) as server:
+        assert post(server.url()).body == b'{"code":"200","msg":""}'
+
+
+def test_an_endless_body_is_left_at_the_limit() -> None:
+    def endless(talk: Talk) -> None:
+        talk.hear()
+        talk.say(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not talk.over.is_set():
+            talk.say(b"x" * 65536)
+
+    with serving(endless) as server:
+        answer = post(server.url())
+
+    assert 65536 <= len(answer.body) <= 65536 + 8192
+    assert answer.complete is True
+
+
+def test_a_packed_answer_is_not_unpacked() -> None:
+    packed = b"\x1f\x8b" + b"\x00" * 100
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 102\r\n\r\n"
+    with serving(saying(head + packed)) as server:
+        assert post(server.url()).body == packed
+
+
+def close(talk: Talk) -> None:
+    talk.hear()
+
+
+def reset(talk: Talk) -> None:
+    talk.hear()
+    talk.reset()
+
+
+def reset_in_the_head(talk: Talk) -> None:
+    talk.hear()
+    talk.say(b"HTTP/1.1 200 OK\r\nContent-")
+    talk.reset()
+
+
+@pytest.mark.parametrize("script", [close, reset, reset_in_the_head])
+def test_a_connection_that_ends_without_an_answer_may_be_tried_again(script: Script) -> None:
+    with serving(script) as server:
+        error = trouble(server.url())
+
+    assert (error.kind, error.permanent) == ("connection", False)
+    assert str(error)
+    assert "0x" not in str(error)
+
+
+def test_a_refused_connection_is_said_in_two_words() -> None:
+    error = trouble(f"http://127.0.0.1:{unused_port()}")
+
+    assert (error.kind, error.permanent) == ("connection", False)
+    assert str(error) == "Connection refused"
+
+
+def test_a_name_that_is_unknown_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(*_arguments: object, **_named: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+    error = trouble("http://events.example")
+    assert str(error) == "the host name cannot be resolved (Name or service not known)"
+    assert (error.kind, error.permanent) == ("connection", False)
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".com", "ü..b", "*"])
+def test_an_impossible_host_name_is_an_error_of_ours_and_final(host: str) -> None:
+    error = trouble("http://" + host)
+
+    assert (error.kind, error.permanent) == ("connection", True)
+
+
+@pytest.mark.parametrize("answer", [b"garbage\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n"])
+def test_what_is_not_http_is_said_not_to_be(answer: bytes) -> None:
+    with serving(saying(answer)) as server:
+        error = trouble(server.url())
+
+    assert str(error).startswith("the answer is not HTTP ('")
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("location", ["", "Location: {}/\r\n", "Location: http://[\r\n"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_returned_whole_and_not_followed(status: int, location: str) -> None:
+    heard: list[bytes] = []
+    with serving(hearing(heard)) as other:
+        head = f"HTTP/1.1 {status} Moved\r\n{location.format(other.url())}Content-Length: 5\r\n\r\n"
+        with serving(saying(head.encode() + b"Moved")) as server:
+            answer = post(server.url())
+
+        assert (answer.status, answer.body, answer.complete) == (status, b"Moved", True)
+        assert other.connections == 0
+
+
+def test_the_own_address_is_one() -> None:
+    family = socket.AF_INET6 if ":" in transport.own_address() else socket.AF_INET
+
+    assert socket.inet_pton(family, transport.own_address())
+
+
+def test_a_host_without_a_way_out_has_its_loopback_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_way(_socket: socket.socket, _address: object) -> None:
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr(socket, "socket", type("NoWay", (socket.socket,), {"connect": no_way}))
+
+    assert transport.own_address() == "127.0.0.1"
+
+
+def open_sockets() -> int:
+    folder = Path("/proc/self/fd")
+    return sum(
+        os.readlink(entry).startswith("socket:") for entry in folder.iterdir() if entry.is_symlink()
+    )
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc to count sockets")
+@pytest.mark.parametrize("script", [saying(OK), close, reset, hang, drip_body, drip_status])
+def test_no_socket_and_no_thread_is_left(script: Script) -> None:
+    sockets, threads = open_sockets(), threading.active_count()
+
+    with serving(script) as server:
+        try:
+            post(server.url(), timeout=0.4)
+        except TransportError as exc:
+            assert exc.kind in ("timeout", "connection")  # noqa: PT017
+
+    assert eventually(lambda: threading.active_count() <= threads)
+    assert eventually(lambda: open_sockets() <= sockets)

@@ -1,0 +1,190 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How reports end, and what earlier runs left, with real couriers and the receiver."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cloudmonitor_receiver import Receiver
+
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import Post
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
+    KEY_ID,
+)
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
+    left_behind,
+    names_of,
+    until,
+)
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.scenes import (
+    FAILURE,
+    FINISH,
+    START,
+    Scene,
+    contents,
+)
+
+
+def test_the_end_of_the_process_reports_that_it_was_stopped(
+    scene: Scene, receiver: Receiver
+) -> None:
+    reporter = scene.reporter()
+    scene.start(reporter)
+    reporter._at_exit()
+    reporter._at_exit()
+
+    [finish] = contents(receiver, FINISH)
+    assert (finish["status"], finish["reason"]) == ("aborted", "stopped")
+    assert len(contents(receiver, FAILURE)) == 1
+
+
+def test_the_end_of_a_forked_process_is_not_that_of_the_run(
+    scene: Scene, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reporter = scene.reporter()
+    scene.start(reporter)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: 1)
+        reporter._at_exit()
+    receiver.wait_for(1)
+    assert names_of(receiver.events) == [START]
+    scene.finish(reporter)
+    assert contents(receiver, FINISH)[0]["status"] == "succeeded"
+
+
+def test_another_interrupt_at_the_end_is_nobodys_trouble(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reporter = scene.reporter()
+    scene.start(reporter)
+
+    def interrupted(*_args: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Post, "wait", interrupted)
+    reporter._at_exit()
+
+    assert scene.warnings == []
+
+
+def test_variables_are_copied_at_both_ends_with_one_warning_after_the_finish(
+    scene: Scene, receiver: Receiver
+) -> None:
+    reporter = scene.reporter(context_vars=["ticket", "color", "nowhere"])
+    scene.start(reporter, ticket="OPS-1", secret="canary")
+    assert reporter.wants_variables
+    written: list[int] = []
+    scene.warnings = _Watched(lambda: written.append(len(receiver.events)))
+    reporter._warn = scene.warnings.append
+    scene.finish(reporter, {"color": "green", "other": "canary"})
+
+    assert contents(receiver, START)[0]["context"] == {"ticket": "OPS-1"}
+    assert contents(receiver, FINISH)[0]["context"] == {"ticket": "OPS-1", "color": "green"}
+    assert len(scene.warnings) == 1
+    assert scene.warnings[0].endswith(": nowhere")
+    assert written == [2], "a warning that cannot be shown costs no finish"
+    assert "canary" not in json.dumps(receiver.events)
+
+
+class _Watched(list[str]):
+    def __init__(self, note: Callable[[], None]) -> None:
+        super().__init__()
+        self._note = note
+
+    def append(self, text: str) -> None:
+        self._note()
+        super().append(text)
+
+
+def test_what_earlier_runs_left_is_said_once(scene: Scene, receiver: Receiver) -> None:
+    folder = left_behind(scene.outbox, "earlier", destination="key:Other")
+    os.utime(folder.path / "heartbeat", (1000, 1000))
+    reporter = scene.reporter()
+    for number in (1, 2):
+        scene.start(reporter, number=number)
+        scene.finish(reporter)
+
+    assert scene.said == [
+        "aliops.cloudmonitor: 1 earlier deployment with undelivered events in %s"
+        % scene.outbox.root
+    ]
+
+
+def test_what_was_given_up_after_a_run_is_said_once_by_the_next(scene: Scene) -> None:
+    for name in ("one", "two"):
+        scene.outbox.bury(name, {"reason": "not delivered within 168 hours"})
+    for _number in range(2):
+        scene.run()
+
+    assert scene.said == [
+        "aliops.cloudmonitor: events of 2 earlier deployments were refused or too old; "
+        "they are kept in %s" % scene.outbox.dead
+    ]
+
+
+def test_what_could_not_be_read_is_a_warning_once(scene: Scene) -> None:
+    damaged = scene.outbox.create("damaged")
+    scene.outbox.set_aside(damaged)
+    for _number in range(2):
+        scene.run()
+
+    assert len(scene.warnings) == 1
+    assert str(scene.outbox.damaged) in scene.warnings[0]
+
+
+def test_the_id_may_stand_in_the_configuration_and_the_secret_in_the_environment(
+    scene: Scene, receiver: Receiver
+) -> None:
+    del scene.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"]
+    scene.run(scene.reporter(access_key_id=KEY_ID))
+
+    assert names_of(receiver.events) == [START, FINISH]
+
+
+@pytest.mark.parametrize("identifier", ["部署/7", "\udcff\udcfe", "." * 300, " ", "a\nb"])
+def test_odd_ids_and_names_do_not_keep_a_run_from_being_reported(
+    scene: Scene, receiver: Receiver, identifier: str
+) -> None:
+    reporter = scene.reporter(deployment_id=identifier, deployment_name=identifier + "x")
+    scene.start(reporter, "odd\udcff.yml")
+    scene.finish(reporter)
+
+    assert scene.warnings == []
+    assert names_of(receiver.events) == [START, FINISH]
+
+
+def test_nothing_more_is_reported_after_giving_up(scene: Scene, receiver: Receiver) -> None:
+    reporter = scene.reporter()
+    scene.start(reporter)
+    reporter.give_up()
+    scene.finish(reporter)
+    scene.start(reporter, number=2)
+
+    until(lambda: receiver.events)
+    assert len(scene.posts) == 1
+    assert scene.posts[0]._courier is not None
+    assert scene.posts[0]._courier.poll() is not None, "Python says nothing about it at exit"
+    assert FINISH not in names_of(receiver.events)
+
+
+def test_a_courier_of_an_earlier_playbook_is_reaped_or_reported_as_gone(scene: Scene) -> None:
+    reporter = scene.reporter()
+    scene.run(reporter)
+    [post] = scene.posts
+    assert post._courier is not None
+
+    assert post._courier.poll() is not None, "no ResourceWarning about it at exit"
+
+
+def test_the_outbox_is_found_below_a_folder_that_is_not_there_yet(
+    scene: Scene, receiver: Receiver, tmp_path: Path
+) -> None:
+    scene.run(scene.reporter(outbox=str(tmp_path / "not" / "yet" / "outbox")))
+
+    assert names_of(receiver.events) == [START, FINISH]

@@ -1,0 +1,248 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the options of deployment_event to the deployment and its events."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import InvalidInput
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import (
+    deployment_event_spec,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import (
+    Deployment,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.facts import Facts
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.options import (
+    deployment_of,
+    deployment_value,
+    events_of,
+)
+
+NOW = 1508741079.948
+NOW_ISO = "2017-10-23T06:44:39.948Z"
+FACTS = Facts(parent="run-7", playbook="site.yml", user="alice", controller="c.example")
+
+
+def options(**given_options: Any) -> dict[str, Any]:
+    checked = ArgumentSpecValidator(deployment_event_spec()).validate(given_options)
+    assert not checked.error_messages
+    return dict(checked.validated_parameters)
+
+
+def start(**given_options: Any) -> Deployment:
+    return deployment_of(options(phase="start", **{"name": "shop", **given_options}), FACTS, NOW)
+
+
+def finish(later: float = 60, **given_options: Any) -> Deployment:
+    params = options(phase="finish", **{"status": "succeeded", **given_options})
+    return deployment_of(params, FACTS, NOW + later)
+
+
+def refused(phase: str, **given_options: Any) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        deployment_of(options(phase=phase, **given_options), FACTS, NOW)
+    return str(caught.value)
+
+
+def test_a_start_runs_from_now_on_and_carries_what_is_known() -> None:
+    one = start(version="1.4.2", environment="production", details={"a": 1})
+
+    assert (one.name, one.version, one.environment) == ("shop", "1.4.2", "production")
+    assert (one.status, one.started_at, one.finished_at) == ("running", NOW, None)
+    assert (one.parent, one.user, one.playbook) == ("run-7", "alice", "site.yml")
+    assert one.details == {"a": 1}
+
+
+def test_every_start_has_a_new_id_unless_one_is_given() -> None:
+    ids = {start().id for _unused in range(3)}
+
+    assert len(ids) == 3
+    assert all(uuid.UUID(one).version == 4 for one in ids)
+    assert start(id="release-7").id == "release-7"
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed", "aborted"])
+def test_a_finish_takes_what_the_start_returned(status: str) -> None:
+    began = start(version="1.4.2", environment="production")
+
+    ended = finish(deployment=deployment_value(began), status=status)
+
+    assert (ended.id, ended.name) == (began.id, "shop")
+    assert (ended.version, ended.environment) == ("1.4.2", "production")
+    assert ended.status == status
+    assert ended.started_at == pytest.approx(NOW, abs=0.001)
+    assert ended.duration_s == pytest.approx(60, abs=0.001)
+
+
+def test_a_finish_may_be_given_by_id_and_name() -> None:
+    ended = finish(id="release-7", name="shop", status="failed")
+
+    assert (ended.id, ended.name, ended.started_at) == ("release-7", "shop", None)
+    assert ended.duration_s is None
+
+
+def test_what_a_finish_says_wins_over_what_the_start_said() -> None:
+    began = deployment_value(start(version="1", environment="a"))
+
+    ended = finish(deployment=began, version="2", environment="b", details={"x": 1})
+
+    assert (ended.version, ended.environment, ended.details) == ("2", "b", {"x": 1})
+
+
+@pytest.mark.parametrize(
+    ("given_options", "words"),
+    [
+        ({}, "name: is missing or empty"),
+        ({"name": " "}, "name: is missing or empty"),
+        ({"name": "n", "id": " "}, "id: must be text of 1 to 128 characters"),
+        ({"name": "n", "id": "x" * 129}, "id: must be text of 1 to 128 characters"),
+        ({"name": "n", "status": "failed"}, "status: belongs to phase finish"),
+        ({"name": "n", "deployment": {"id": "i"}}, "deployment: belongs to phase finish"),
+        ({"name": "n", "details": {"a": "x" * 4000}}, "details: are too large"),
+        ({"name": "n", "details": {"a": float("nan")}}, "details: cannot be written as JSON"),
+        ({"name": "n", "details": {"a": "\ud83d"}}, "details: hold half of a surrogate pair"),
+    ],
+)
+def test_a_start_that_cannot_be_is_refused(given_options: dict[str, Any], words: str) -> None:
+    assert refused("start", **given_options).startswith(words)
+
+
+BEGAN = {"id": "i", "name": "n", "started_at": NOW_ISO}
+
+
+@pytest.mark.parametrize(
+    ("given_options", "words"),
+    [
+        ({}, "status: is missing"),
+        ({"deployment": BEGAN}, "status: is missing"),
+        ({"status": "failed"}, "deployment: is missing"),
+        ({"status": "failed", "id": "i"}, "deployment: is missing"),
+        ({"status": "failed", "name": "n"}, "deployment: is missing"),
+        ({"status": "failed", "deployment": BEGAN, "id": "i"}, "id, name: cannot stand beside"),
+        ({"status": "failed", "deployment": BEGAN, "name": "n"}, "id, name: cannot stand beside"),
+        ({"status": "failed", "deployment": {}}, "deployment.id: must be text"),
+        ({"status": "failed", "deployment": {"id": "i"}}, "deployment.name: is missing"),
+        ({"status": "failed", "deployment": {"id": "", "name": "n"}}, "deployment.id: must be"),
+        (
+            {"status": "failed", "deployment": {**BEGAN, "started_at": "yesterday"}},
+            "deployment.started_at: is 'yesterday', which is not a time",
+        ),
+        (
+            {"status": "failed", "deployment": BEGAN, "details": {"a": "x" * 4000}},
+            None,
+        ),
+    ],
+)
+def test_a_finish_that_cannot_be_is_refused(
+    given_options: dict[str, Any], words: str | None
+) -> None:
+    if words is None:  # the content is composed with the events
+        one = finish(**given_options)
+        with pytest.raises(InvalidInput, match="details: are too large"):
+            events_of(one, options(phase="finish", **given_options), NOW)
+    else:
+        assert refused("finish", **given_options).startswith(words)
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_a_start_time_that_is_unknown_is_no_error(empty: Any) -> None:
+    assert finish(deployment={**BEGAN, "started_at": empty}).started_at is None
+
+
+@pytest.mark.parametrize(
+    ("phase", "status", "names"),
+    [
+        ("start", None, ["deployment-start"]),
+        ("finish", "succeeded", ["deployment-finish"]),
+        ("finish", "failed", ["deployment-finish", "deployment-failure"]),
+        ("finish", "aborted", ["deployment-finish", "deployment-failure"]),
+    ],
+)
+def test_a_deployment_that_went_wrong_has_a_failure_event_of_its_own(
+    phase: str, status: str | None, names: list[str]
+) -> None:
+    given_options = {"status": status, "deployment": BEGAN} if status else {"name": "n"}
+    params = options(phase=phase, group_id=7, **given_options)
+    one = deployment_of(params, FACTS, NOW)
+
+    events = events_of(one, params, NOW)
+
+    assert [event.name for event in events] == names
+    assert {event.group_id for event in events} == {7}
+    assert {event.time for event in events} == {"20171023T064439.948+0000"}
+    assert {json.loads(event.content)["status"] for event in events} == {status or "running"}
+
+
+def test_the_names_of_the_events_may_be_chosen() -> None:
+    names = {"start_event": "s", "finish_event": "e", "failure_event": "f"}
+    params = options(phase="finish", status="failed", deployment=BEGAN, **names)
+
+    assert [
+        event.name for event in events_of(finish(deployment=BEGAN, status="failed"), params, NOW)
+    ] == ["e", "f"]
+
+
+def test_an_empty_failure_event_turns_it_off() -> None:
+    params = options(phase="finish", status="failed", deployment=BEGAN, failure_event="")
+
+    events = events_of(deployment_of(params, FACTS, NOW), params, NOW)
+    assert [event.name for event in events] == ["deployment-finish"]
+
+
+@pytest.mark.parametrize(
+    ("phase", "option", "value"),
+    [
+        ("start", "start_event", ""),
+        ("finish", "finish_event", " "),
+        ("finish", "failure_event", " "),
+    ],
+)
+def test_other_events_cannot_be_without_a_name(phase: str, option: str, value: str) -> None:
+    given_options = {"name": "n"} if phase == "start" else {"deployment": BEGAN, "status": "failed"}
+    params = options(phase=phase, **{option: value}, **given_options)
+
+    with pytest.raises(InvalidInput, match=f"^{option}: is empty"):
+        events_of(deployment_of(params, FACTS, NOW), params, NOW)
+
+
+def test_the_value_names_everything_and_what_is_unknown_is_none() -> None:
+    assert deployment_value(start(id="i")) == {
+        "id": "i",
+        "name": "shop",
+        "version": None,
+        "environment": None,
+        "status": "running",
+        "started_at": NOW_ISO,
+        "finished_at": None,
+        "duration_s": None,
+    }
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50).filter(str.strip)
+
+
+@given(name=TEXT, version=st.none() | TEXT, details=st.dictionaries(TEXT, TEXT, max_size=8))
+def test_what_fits_at_the_start_fits_at_the_finish(
+    name: str, version: str | None, details: dict[str, str]
+) -> None:
+    given_options = {"name": name, "version": version, "details": details}
+    try:
+        began = start(**given_options)
+    except InvalidInput:
+        return
+    value = json.loads(json.dumps(deployment_value(began)))
+    for status in ("succeeded", "failed", "aborted"):
+        params = options(phase="finish", deployment=value, status=status, details=details)
+        ended = deployment_of(params, FACTS, NOW + 86400)
+        assert (ended.id, ended.name) == (began.id, name)
+        assert events_of(ended, params, NOW + 86400)

@@ -1,0 +1,392 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real courier process, beside a run that lives, ends or dies, against the receiver."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cloudmonitor_receiver import Receiver
+
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
+    Folder,
+    Outbox,
+)
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
+    Parent,
+    is_alive,
+    run_beside,
+    terms,
+)
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
+    alive,
+    holder_of,
+    left_behind,
+    names_of,
+    release,
+    start_record,
+    until,
+)
+
+START, FINISH, FAILURE = "deployment-start", "deployment-finish", "deployment-failure"
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks into /proc")
+
+
+def _contents(receiver: Receiver, name: str = FINISH) -> list[dict[str, Any]]:
+    return [json.loads(event["content"]) for event in receiver.events if event["name"] == name]
+
+
+def _ids(receiver: Receiver, name: str) -> list[str]:
+    return [content["id"] for content in _contents(receiver, name)]
+
+
+def test_start_and_finish_arrive_and_nothing_stays_behind(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    with run_beside(outbox, terms(receiver.url)) as run:
+        receiver.wait_for(1)
+        run.finish()
+        assert run.post.wait(10) == ""
+        assert run.courier.wait(10) == 0
+
+    assert names_of(receiver.events) == [START, FINISH]
+    assert outbox.folders() == []
+    assert [path for path in outbox.root.rglob("*") if path.is_file()] == []
+
+
+def test_a_new_event_is_sent_at_once(outbox: Outbox, receiver: Receiver) -> None:
+    with run_beside(outbox, terms(receiver.url)) as run:
+        receiver.wait_for(1)
+        until(lambda: run.folder.status().get("state") == "fine")
+        waits = []
+        for number in range(5):
+            begin = time.monotonic()
+            run.post.write({**start_record("x%d" % number), "final": False})
+            receiver.wait_for(number + 2)
+            waits.append(time.monotonic() - begin)
+
+    assert min(waits) < 0.3, "the signal ends the wait of half a second"
+
+
+def test_a_run_that_is_killed_is_reported_as_such(outbox: Outbox, receiver: Receiver) -> None:
+    parent = Parent(outbox, receiver.url)
+    receiver.wait_for(1)
+    parent.kill()
+    receiver.wait_for(3)
+    until(lambda: not is_alive(parent.courier))
+
+    [finish] = _contents(receiver)
+    assert (finish["status"], finish["reason"]) == ("aborted", "killed")
+    assert _ids(receiver, FAILURE) == ["d1"]
+    assert outbox.folders() == []
+
+
+def test_a_parent_that_ends_well_has_one_finish_and_waits_for_no_courier(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    receiver.set_faults(["slow=1*1"])
+    parent = Parent(outbox, receiver.url)
+    parent.end()  # returns at the end of its output: nobody else holds that open
+    until(lambda: not is_alive(parent.courier))
+
+    assert [content["status"] for content in _contents(receiver)] == ["succeeded"]
+    assert FAILURE not in names_of(receiver.events)
+
+
+def test_nothing_of_the_caller_is_held_open(outbox: Outbox, receiver: Receiver) -> None:
+    read, write = os.pipe()
+    os.set_inheritable(write, True)
+    try:
+        with run_beside(outbox, terms(receiver.url)) as run:
+            receiver.wait_for(1)
+            folder = Path("/proc/%d/fd" % run.courier.pid)
+            held = [os.readlink(path) for path in folder.iterdir()]
+            session = os.getsid(run.courier.pid)
+            cwd = os.readlink("/proc/%d/cwd" % run.courier.pid)
+    finally:
+        os.close(read)
+        os.close(write)
+
+    kinds = {name.partition(":")[0] for name in held}
+    files = {name for name in held if name.startswith("/") and name != os.devnull}
+    assert files == {str(run.folder.path / "lock")}
+    assert os.devnull in held
+    assert sum(name.startswith("pipe:") for name in held) == 2, "its own, which signals write to"
+    assert kinds <= {os.devnull, *files, "pipe", "socket", "anon_inode"}
+    assert session == run.courier.pid
+    assert cwd == "/"
+
+
+def test_it_leaves_when_its_time_after_the_run_is_over_and_keeps_what_is_left(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    receiver.set_faults(["status=503*inf"])
+    parent = Parent(outbox, receiver.url, linger=1.5)
+    until(lambda: len(receiver.requests) > 0)
+    parent.kill()
+    begin = time.monotonic()
+    until(lambda: not is_alive(parent.courier), 20)
+
+    assert 1.0 < time.monotonic() - begin < 12
+    [folder] = outbox.folders()
+    finals = [entry for entry in folder.entries() if (entry.record or {}).get("final")]
+    assert len(finals) == 1, "its finish waits in the outbox"
+    assert not list(outbox.dead.glob("*.jsonl"))
+
+
+def test_once_the_run_is_over_it_hands_its_folder_over_when_it_is_asked(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    receiver.set_faults(["status=503*inf"])
+    parent = Parent(outbox, receiver.url, linger=600.0)
+    until(lambda: len(receiver.requests) > 0)
+    [folder] = outbox.folders()
+    parent.kill()
+    until(lambda: any((entry.record or {}).get("final") for entry in folder.entries()))
+    folder.ask()
+    until(lambda: not is_alive(parent.courier))
+
+    lock = folder.lock()
+    assert lock is not None
+    os.close(lock)
+    assert len(folder.entries()) == 3, "run, start and finish wait for who asked"
+
+
+def test_beside_a_run_it_hands_over_what_earlier_runs_left_and_keeps_its_own(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    earlier = left_behind(outbox, "earlier", finished=True)
+    receiver.set_faults(["ok*1", "status=503*inf"])
+    with run_beside(outbox, terms(receiver.url)) as run:
+        until(lambda: len(receiver.requests) > 1)
+        run.folder.ask()
+        earlier.ask()
+        lock = until(earlier.lock)
+        receiver.set_faults([])
+        run.finish()
+        run.courier.wait(10)
+    os.close(lock)
+
+    assert _ids(receiver, FINISH) == ["d1"]
+    assert [folder.name for folder in outbox.folders()] == ["earlier"], "left to who asked"
+
+
+def test_once_the_run_is_over_it_leaves_the_whole_outbox_to_who_asks(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    earlier = left_behind(outbox, "earlier", finished=True)
+    left_behind(outbox, "later", finished=True)
+    receiver.set_faults(["ok*1", "status=503*inf"])
+    parent = Parent(outbox, receiver.url, linger=600.0)
+    until(lambda: len(receiver.requests) > 1)
+    parent.kill()
+    own = Folder(outbox.runs / "d1")
+    until(lambda: any((entry.record or {}).get("final") for entry in own.entries()))
+    own.ask()
+    earlier.ask()
+    until(lambda: not is_alive(parent.courier))
+
+    assert {folder.name for folder in outbox.folders()} == {"d1", "earlier", "later"}
+
+
+def test_when_the_run_ends_it_still_waits_as_long_as_the_service_asked(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    receiver.set_faults(["retry-after=600*inf"])
+    parent = Parent(outbox, receiver.url, linger=2.0)
+    until(lambda: receiver.requests)
+    parent.kill()
+    until(lambda: not is_alive(parent.courier), 20)
+
+    assert len(receiver.requests) == 1
+
+
+def test_sigterm_means_one_last_try_of_two_seconds(outbox: Outbox, receiver: Receiver) -> None:
+    receiver.set_faults(["hang*inf"])
+    with run_beside(outbox, terms(receiver.url, timeout=30.0)) as run:
+        until(lambda: receiver.requests)
+        begin = time.monotonic()
+        os.kill(run.courier.pid, signal.SIGTERM)
+        run.courier.wait(10)
+
+    assert time.monotonic() - begin < 4
+    assert len(receiver.requests) == 2
+    assert len(run.folder.entries()) == 2, "the events stay"
+
+
+def test_sigterm_while_it_waits_for_a_service_in_trouble_sends_what_waits(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    receiver.set_faults(["retry-after=300*1"])
+    with run_beside(outbox, terms(receiver.url)) as run:
+        until(lambda: run.folder.status().get("state") == "trouble")
+        os.kill(run.courier.pid, signal.SIGTERM)
+        receiver.wait_for(1)
+        run.courier.wait(10)
+
+    assert names_of(receiver.events) == [START]
+
+
+def test_when_all_are_terminated_together_the_end_is_still_reported(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    parent = Parent(outbox, receiver.url)
+    receiver.wait_for(1)
+    os.kill(parent.courier, signal.SIGTERM)  # first the courier, as bad luck will have it
+    parent.kill(signal.SIGTERM)
+    receiver.wait_for(3)
+
+    assert _contents(receiver)[0]["reason"] == "killed"
+    until(lambda: not is_alive(parent.courier))
+
+
+def test_refused_events_become_dead_letters_and_the_run_hears_of_it(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    receiver.set_faults(["signature*inf"])
+    with run_beside(outbox, terms(receiver.url)) as run:
+        until(lambda: run.folder.status().get("state") == "refused")
+        run.finish()
+        text = run.post.wait(10)
+        run.courier.wait(10)
+
+    assert "refused" in text
+    assert "dead letters" in text
+    [(path, letters)] = outbox.letters()
+    assert (path.stem, len(letters)) == ("d1", 2)
+    assert "access_key_secret" in letters[0]["reason"]
+
+
+def test_a_refused_key_leaves_what_earlier_runs_left_alone(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    left_behind(outbox, "earlier")
+    receiver.set_faults(["signature*inf"])
+    with run_beside(outbox, terms(receiver.url)) as run:
+        run.finish()
+        run.courier.wait(15)
+
+    assert [folder.name for folder in outbox.folders()] == ["earlier"]
+    assert [path.stem for path, _letters in outbox.letters()] == ["d1"]
+
+
+def test_what_earlier_runs_left_is_delivered_and_the_lost_are_ended(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    left_behind(outbox, "done", finished=True)
+    left_behind(outbox, "lost")
+    left_behind(outbox, "living", **alive())
+    left_behind(outbox, "other", destination="key:Other")
+    holder = holder_of(left_behind(outbox, "held"))
+    with run_beside(outbox, terms(receiver.url)) as run:
+        run.finish()
+        receiver.wait_for(7)
+        run.courier.wait(10)
+    release(holder)
+
+    assert sorted(_ids(receiver, FINISH)) == ["d1", "done", "lost"]
+    reasons = {content["id"]: content.get("reason") for content in _contents(receiver)}
+    assert reasons == {"d1": None, "done": None, "lost": "lost"}
+    assert {folder.name for folder in outbox.folders()} == {"living", "other", "held"}
+
+
+def test_the_run_goes_before_what_earlier_runs_left(outbox: Outbox, receiver: Receiver) -> None:
+    for number in range(30):
+        left_behind(outbox, "earlier%d" % number, finished=True)
+    receiver.set_faults(["ok*1", "slow=0.3*inf"])
+    with run_beside(outbox, terms(receiver.url)) as run:
+        receiver.wait_for(3)
+        begin = time.monotonic()
+        run.finish()
+        receiver.wait_for(lambda heard: "d1" in _ids(heard, FINISH))
+        assert time.monotonic() - begin < 3
+        held = list(Path("/proc/%d/fd" % run.courier.pid).iterdir())
+        assert len(held) < 15, "it holds one of them at a time"
+
+
+def test_a_damaged_deployment_is_set_aside_and_harms_no_other(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    bad = outbox.create("bad")
+    (bad.path / "journal").write_bytes(b"\0\0\0\n")
+    bad.beat("")
+    os.utime(bad.path / "heartbeat", (1000, 1000))
+    left_behind(outbox, "good", finished=True)
+    with run_beside(outbox, terms(receiver.url)) as run:
+        run.finish()
+        receiver.wait_for(4)
+        run.courier.wait(10)
+
+    assert outbox.folders() == []
+    assert [path.name for path in outbox.damaged.iterdir()] == ["bad"]
+
+
+def test_two_couriers_never_send_the_same(outbox: Outbox, receiver: Receiver) -> None:
+    for number in range(12):
+        left_behind(outbox, "e%d" % number, finished=True)
+    with (
+        run_beside(outbox, terms(receiver.url), "one") as one,
+        run_beside(outbox, terms(receiver.url), "two") as two,
+    ):
+        one.finish()
+        two.finish()
+        receiver.wait_for(28, 30)
+        one.courier.wait(10)
+        two.courier.wait(10)
+
+    ids = _ids(receiver, FINISH)
+    assert sorted(ids) == sorted({*ids})
+    assert len(ids) == 14
+    assert outbox.folders() == []
+
+
+def test_no_more_than_twenty_requests_a_second(outbox: Outbox, receiver: Receiver) -> None:
+    for number in range(30):
+        left_behind(outbox, "e%d" % number, finished=True)
+    with run_beside(outbox, terms(receiver.url)) as run:
+        run.finish()
+        receiver.wait_for(62, 30)
+        run.courier.wait(10)
+    times = [request["arrived_monotonic"] for request in receiver.requests]
+
+    assert len(times) >= 31
+    assert max(sum(at <= other < at + 1 for other in times) for at in times) <= 21
+
+
+def test_a_folder_that_is_deleted_under_it_does_no_harm(outbox: Outbox, receiver: Receiver) -> None:
+    receiver.set_faults(["status=503*2"])
+    with run_beside(outbox, terms(receiver.url)) as run:
+        until(lambda: len(receiver.requests) >= 1)
+        run.folder.path.rename(outbox.root / "gone")  # at once: the courier writes into it
+        receiver.wait_for(1)
+        assert is_alive(run.courier.pid)
+
+
+def test_the_secret_is_nowhere_but_in_the_couriers_memory(
+    outbox: Outbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "canary-in-environment")
+    monkeypatch.setenv("SOME_PASSWORD", "canary-in-environment")
+    receiver.set_faults(["status=500*inf"])
+    secret = b"canary-"
+    with run_beside(outbox, terms(receiver.url)) as run:
+        until(run.folder.status)
+        process = Path("/proc/%d" % run.courier.pid)
+        argv, environ = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
+        files = [path for path in outbox.root.rglob("*") if path.is_file()]
+        texts = [path.read_bytes() for path in files]
+
+    assert len(files) >= 4
+    for text in [argv, environ, *texts]:
+        assert secret not in text
+    assert argv.count(b"\0") == 2, "the interpreter and the script"
+    names = {entry.partition(b"=")[0].decode() for entry in environ.split(b"\0") if entry}
+    assert not {name for name in names if "KEY" in name or "SECRET" in name or "SOME" in name}

@@ -1,0 +1,326 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The outbox on disk: what is complete survives, and nobody else reads or replaces it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
+    Folder,
+    Outbox,
+    OutboxError,
+)
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
+    left_behind,
+    new_outbox,
+)
+
+_RECORDS = st.lists(
+    st.dictionaries(st.text(max_size=5), st.text(max_size=30) | st.integers(), max_size=3),
+    max_size=6,
+)
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Outbox:
+    return new_outbox(tmp_path)
+
+
+def test_everything_is_closed_to_others(outbox: Outbox) -> None:
+    folder = left_behind(outbox, finished=True)
+    folder.reserve()
+    folder.set_delivered(7)
+    folder.set_status({"state": "fine"})
+    outbox.bury("d1", {"reason": "refused"})
+    lock = folder.lock()
+    assert lock is not None
+    os.close(lock)
+
+    for path in [outbox.root, *outbox.root.rglob("*")]:
+        wanted = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == wanted, path
+
+
+@given(records=_RECORDS, garbage=st.binary(max_size=40), torn=st.integers(1, 400))
+def test_complete_lines_survive_torn_writes_and_garbage(
+    records: list[dict[str, Any]], garbage: bytes, torn: int
+) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Folder(Path(place))
+        for record in records:
+            folder.append(record)
+        whole = (folder.path / "journal").read_bytes() if records else b""
+        # A crash in the middle of the next line, whatever the disk made of it.
+        (folder.path / "journal").write_bytes(whole + garbage.replace(b"\n", b"?"))
+        folder.append({"after": torn})
+
+        found = [entry.record for entry in folder.entries()]
+        assert found[: len(records)] == records
+        assert found[-1] == {"after": torn}
+        assert len(found) <= len(records) + 2
+        # Reading on from the end of any line gives the lines after it.
+        ends = [entry.end for entry in folder.entries()]
+        for number, end in enumerate(ends):
+            assert [entry.end for entry in folder.entries(end)] == ends[number + 1 :]
+
+
+@given(records=_RECORDS.filter(bool), cut=st.integers(0, 10_000), noise=st.binary(max_size=9))
+def test_damage_at_any_byte_harms_the_lines_that_it_touches_only(
+    records: list[dict[str, Any]], cut: int, noise: bytes
+) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Folder(Path(place))
+        for record in records:
+            folder.append(record)
+        journal = folder.path / "journal"
+        data = journal.read_bytes()
+        ends = [entry.end for entry in folder.entries()]
+        at = cut % len(data)
+        journal.write_bytes(data[:at] + noise + data[at + len(noise) :])
+
+        found = {entry.end: entry.record for entry in folder.entries()}
+        for number, record in enumerate(records):
+            begin = ends[number - 1] if number else 0
+            if ends[number] <= at or begin > at + len(noise):
+                assert found[ends[number]] == record
+
+
+def test_a_line_without_its_end_does_not_count_yet(outbox: Outbox) -> None:
+    folder = outbox.create("d1")
+    folder.append({"a": 1})
+    with (folder.path / "journal").open("ab") as file:
+        file.write(b'{"b": 2}')
+
+    assert [entry.record for entry in folder.entries()] == [{"a": 1}]
+
+
+@pytest.mark.parametrize("text", ["", "-5", "7x", "\0\0\0", "١٢٣ apples", "9" * 5000])
+def test_a_damaged_position_means_from_the_start(outbox: Outbox, text: str) -> None:
+    folder = outbox.create("d1")
+    (folder.path / "delivered").write_text(text)
+
+    assert folder.delivered() == 0
+
+
+@pytest.mark.parametrize("text", ["", "[]", "nonsense", '"x"'])
+def test_a_damaged_status_says_nothing(outbox: Outbox, text: str) -> None:
+    folder = outbox.create("d1")
+    (folder.path / "status").write_text(text)
+
+    assert folder.status() == {}
+
+
+@pytest.mark.parametrize("name", ["journal", "lock", "delivered", "status", "heartbeat"])
+def test_a_link_in_a_folder_leads_nowhere(outbox: Outbox, tmp_path: Path, name: str) -> None:
+    folder = outbox.create("d1")
+    theirs = tmp_path / "theirs"
+    theirs.write_text('{"state": "7"}\n')
+    (folder.path / name).symlink_to(theirs)
+
+    if name == "journal":
+        with pytest.raises(OSError, match="symbolic"):
+            folder.append({})
+        with pytest.raises(OSError, match="symbolic"):
+            folder.entries()
+    elif name == "lock":
+        with pytest.raises(OSError, match="symbolic"):
+            folder.lock()
+    else:
+        assert (folder.delivered(), folder.status(), folder.heartbeat()[0]) == (0, {}, "")
+    assert theirs.read_text() == '{"state": "7"}\n'
+
+
+@pytest.mark.parametrize("name", ["", "runs", "dead", "damaged"])
+def test_a_link_in_place_of_a_folder_of_the_outbox_is_refused(tmp_path: Path, name: str) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    (tmp_path / "elsewhere").mkdir()
+    if name:
+        outbox.root.mkdir(mode=0o700)
+    (outbox.root / name if name else outbox.root).symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(OutboxError, match=r"outbox: .*link or a file.*CLOUDMONITOR_OUTBOX"):
+        outbox.prepare()
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_link_among_the_deployments_is_not_followed(outbox: Outbox, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (outbox.runs / "d1").symlink_to(tmp_path / "elsewhere")
+
+    assert outbox.folders() == []
+    assert outbox.waiting() == 0
+    assert outbox.create("d1").name == "d1~2"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("name", ["", "runs", "dead"])
+def test_an_outbox_of_another_user_is_refused(outbox: Outbox, name: str) -> None:
+    os.chown(outbox.root / name, 12345, 12345)
+
+    with pytest.raises(OutboxError, match="it belongs to another user"):
+        outbox.prepare()
+
+
+def test_a_file_in_place_of_the_outbox_is_an_error_with_advice(tmp_path: Path) -> None:
+    (tmp_path / "outbox").touch()
+
+    with pytest.raises(OutboxError, match="name another directory"):
+        Outbox(tmp_path / "outbox").prepare()
+    with pytest.raises(OutboxError, match="name another directory"):
+        Outbox(tmp_path / "outbox" / "below").prepare()
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        "../../etc",
+        "a/b",
+        ".",
+        "..",
+        "." * 120,
+        "x" * 120,
+        "部署" * 60,
+        "a b\n\0",
+        "\udcff",
+        "~2",
+        "%",
+    ],
+)
+def test_any_id_makes_one_folder_below_the_others(outbox: Outbox, identifier: str) -> None:
+    first, second = outbox.create(identifier), outbox.create(identifier)
+
+    assert {first.path.parent, second.path.parent} == {outbox.runs}
+    assert first.name != second.name
+    assert {folder.name for folder in outbox.folders()} == {first.name, second.name}
+    outbox.bury(second.name, {"reason": "long names fit, too"})
+    assert outbox.set_aside(second).parent == outbox.damaged
+
+
+def test_the_reserve_pays_for_the_finish_on_a_full_disk(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = left_behind(outbox)
+    folder.reserve()
+    real = os.write
+
+    def write(descriptor: int, data: bytes) -> int:
+        if (folder.path / "reserve").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write)
+    folder.append({"the": "finish"})
+
+    assert folder.entries()[-1].record == {"the": "finish"}
+    assert not (folder.path / "reserve").exists()
+
+
+def test_a_full_disk_without_a_reserve_is_an_error(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = left_behind(outbox)
+    before = folder.size()
+
+    def full(*_args: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        folder.append({"the": "finish"})
+    assert folder.size() == before
+
+
+def test_an_error_other_than_a_full_disk_keeps_the_reserve(outbox: Outbox) -> None:
+    folder = outbox.create("d1")
+    folder.reserve()
+    (folder.path / "journal").mkdir()
+
+    with pytest.raises(OSError, match="directory"):
+        folder.append({})
+    assert (folder.path / "reserve").exists()
+
+
+def test_waiting_counts_what_no_courier_has_touched_lately(outbox: Outbox) -> None:
+    long_ago = time.time() - 3600
+    for name in ("old", "older"):
+        os.utime(left_behind(outbox, name).path / "heartbeat", (long_ago, long_ago))
+    left_behind(outbox, "fresh")
+    outbox.create("made a moment ago")
+
+    assert outbox.waiting() == 2
+    assert not [path for path in outbox.root.iterdir() if path.name.startswith(".probe")]
+
+
+def test_counting_ten_thousand_deployments_does_not_hold_a_run(outbox: Outbox) -> None:
+    for number in range(10_000):
+        (outbox.runs / ("d%d" % number)).mkdir()
+    begin = time.process_time()
+    outbox.prepare()
+    outbox.waiting()
+    outbox.create("one more")
+
+    assert time.process_time() - begin < 1.5
+
+
+def test_dead_letters_are_kept_with_their_reason_and_can_be_taken_out(outbox: Outbox) -> None:
+    for number in range(3):
+        outbox.bury("d1", {"reason": "r%d" % number})
+    with (outbox.dead / "d1.jsonl").open("a") as file:
+        file.write("cannot be read\n")
+    outbox.exhume(outbox.dead / "d1.jsonl", lambda letter: letter["reason"] == "r1")
+
+    [(path, letters)] = outbox.letters()
+    assert (path.name, letters) == ("d1.jsonl", [{"reason": "r1"}])
+    assert "cannot be read" in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_file_of_dead_letters_goes_with_the_last_of_them(outbox: Outbox) -> None:
+    outbox.bury("d1", {"reason": "r"})
+    outbox.exhume(outbox.dead / "d1.jsonl", lambda _letter: False)
+
+    assert list(outbox.letters()) == []
+    assert outbox.letters_size("d1") == 0
+
+
+def test_a_folder_set_aside_never_replaces_an_earlier_one(outbox: Outbox) -> None:
+    for _round in range(3):
+        folder = outbox.create("d1")
+        folder.append({"a": 1})
+        outbox.set_aside(folder)
+
+    assert sorted(path.name for path in outbox.damaged.iterdir()) == ["d1", "d1~2", "d1~3"]
+    assert outbox.folders() == []
+
+
+def test_a_dead_letter_is_news_once(outbox: Outbox) -> None:
+    outbox.bury("one", {"reason": "refused"})
+    assert [outbox.newly_dead(), outbox.newly_dead()] == [1, 0]
+
+
+def test_what_was_set_aside_is_news_once(outbox: Outbox) -> None:
+    assert outbox.newly_damaged() == 0
+    for number in (1, 2):
+        for _round in range(number):
+            outbox.set_aside(outbox.create("d"))
+        assert outbox.newly_damaged() == number
+        assert outbox.newly_damaged() == 0
+        time.sleep(0.02)  # the kernel's clock of files is coarse
+
+
+def test_the_time_is_that_of_the_file_system(outbox: Outbox) -> None:
+    with outbox.probe() as present:
+        assert abs(present - time.time()) < 60
+    assert not list(outbox.root.glob(".probe*"))
