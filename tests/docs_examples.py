@@ -53,7 +53,7 @@ class Directive:
     @property
     def place(self) -> str:
         """Where it stands, for messages and the ids of tests."""
-        return "%s:%d" % (self.path.name, self.line)
+        return f"{self.path.name}:{self.line}"
 
 
 def guides() -> list[Path]:
@@ -89,7 +89,7 @@ def shell(path: Path) -> list[Directive]:
 def block(path: Path, caption: str) -> Directive:
     """Return the one code block of a page with this caption; AssertionError when it is not one."""
     found = blocks(path, caption=caption)
-    assert len(found) == 1, "%s: %d blocks called %s" % (path.name, len(found), caption)
+    assert len(found) == 1, f"{path.name}: {len(found)} blocks called {caption}"
     return found[0]
 
 
@@ -105,13 +105,13 @@ def labels(path: Path) -> list[str]:
 
 def section(path: Path, title: str) -> str:
     """Return the text below a heading up to the next heading; AssertionError without it."""
-    heading = r"^(?:%s)\n([=\-~^\"'])\1{2,}\n" % re.escape(title)
+    heading = rf"^(?:{re.escape(title)})\n([=\-~^\"'])\1{{2,}}\n"
     found = re.search(
         heading + r"(.*?)(?=^[^\n]+\n([=\-~^\"'])\3{2,}\n|\Z)",
         path.read_text(encoding="utf-8"),
         re.MULTILINE | re.DOTALL,
     )
-    assert found, "%s has no section %s" % (path.name, title)
+    assert found, f"{path.name} has no section {title}"
     return found.group(2)
 
 
@@ -128,23 +128,23 @@ def check(example: Directive) -> None:
     language, text = example.argument, example.text
     try:
         if language in ("yaml", "yaml+jinja"):
-            assert any(yaml.safe_load_all(text)), "%s: empty" % example.place
+            assert any(yaml.safe_load_all(text)), f"{example.place}: empty"
         elif language == "json":
             json.loads(text)
         elif language == "ini":
             parser = configparser.ConfigParser(interpolation=None, allow_no_value=True)
             parser.read_string(text)
-            assert parser.sections(), "%s: no section" % example.place
+            assert parser.sections(), f"{example.place}: no section"
         elif language in _SHELL:
             done = subprocess.run(
                 ["bash", "-n"], input=text, capture_output=True, text=True, check=False
             )
             assert (done.returncode, done.stderr) == (0, ""), example.place
-            assert text.strip(), "%s: empty" % example.place
+            assert text.strip(), f"{example.place}: empty"
         else:
-            assert language == "text", "%s: unknown language %s" % (example.place, language)
+            assert language == "text", f"{example.place}: unknown language {language}"
     except (yaml.YAMLError, ValueError, configparser.Error) as exc:
-        raise AssertionError("%s: %s" % (example.place, exc)) from exc
+        raise AssertionError(f"{example.place}: {exc}") from exc
 
 
 def _directives(path: Path) -> Iterator[Directive]:

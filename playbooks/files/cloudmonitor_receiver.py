@@ -35,7 +35,7 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Iterator, Mapping, Optional, Sequence
+from typing import Iterator, Mapping, Sequence
 
 from receiver.faults import FaultError, fault_help, parse_fault
 from receiver.server import Receiver, loopback_address
@@ -66,7 +66,7 @@ _POLL_SECONDS = 0.2
 _MAX_SECONDS = 1e9
 
 
-def main(argv: Optional[Sequence[str]] = None, environ: Optional[Mapping[str, str]] = None) -> int:
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run a receiver until a signal, the end of its life or of its parent process.
 
     :param argv: the arguments, by default those of the process.
@@ -86,7 +86,7 @@ def main(argv: Optional[Sequence[str]] = None, environ: Optional[Mapping[str, st
         with _receiver(args, credential) as receiver, _port_file(args.port_file, receiver.port):
             print("listening on " + receiver.url, flush=True)
             if not stop_signals.wait(args.lifetime, parent if args.exit_with_parent else None):
-                print("stopped after %g s (--lifetime)" % args.lifetime, flush=True)
+                print(f"stopped after {args.lifetime:g} s (--lifetime)", flush=True)
     except (OSError, OverflowError) as error:
         # A port that is taken or is none, a file that cannot be used.
         parser.error(str(error))
@@ -110,7 +110,7 @@ def _receiver(args: argparse.Namespace, credential: Credential) -> Receiver:
 
 
 @contextmanager
-def _port_file(path: Optional[str], port: int) -> Iterator[None]:
+def _port_file(path: str | None, port: int) -> Iterator[None]:
     """Keep the port in a file; a reader finds either no file or all of it."""
     if path is None:
         yield
@@ -118,7 +118,7 @@ def _port_file(path: Optional[str], port: int) -> Iterator[None]:
     target = Path(path)
     fd, name = tempfile.mkstemp(dir=target.parent, prefix=".port-")
     with os.fdopen(fd, "w", encoding="ascii") as stream:
-        stream.write("%d\n" % port)
+        stream.write(f"{port}\n")
     Path(name).replace(target)
     try:
         yield
@@ -138,10 +138,10 @@ class _StopSignals:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note)
 
-    def _note(self, _number: int, _frame: Optional[FrameType]) -> None:
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
         self._came = True
 
-    def wait(self, seconds: float, parent: Optional[int]) -> bool:
+    def wait(self, seconds: float, parent: int | None) -> bool:
         """Return at a signal, after ``seconds``, or when ``parent`` is not the parent any more.
 
         False when the time was up.
@@ -159,7 +159,7 @@ def _credential(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> 
     names = ("RECEIVER_ACCESS_KEY_ID", "RECEIVER_ACCESS_KEY_SECRET")
     missing = [name for name in names if not environ.get(name)]
     if missing:
-        parser.error("set %s in the environment" % " and ".join(missing))
+        parser.error(f"set {' and '.join(missing)} in the environment")
     token = environ.get("RECEIVER_SECURITY_TOKEN") or None
     return Credential(environ[names[0]], environ[names[1]], token)
 
@@ -229,21 +229,21 @@ def _fault(text: str) -> str:
 
 def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError("%s is not a number from 1 on" % text)
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
     return int(text)
 
 
 def _seconds(text: str) -> float:
     value = _number(text)
     if not 0.0 < value < _MAX_SECONDS:
-        raise argparse.ArgumentTypeError("%s is not a number of seconds over 0" % text)
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds over 0")
     return value
 
 
 def _offset(text: str) -> float:
     value = _number(text)
     if not abs(value) < _MAX_SECONDS:
-        raise argparse.ArgumentTypeError("%s is not a number of seconds" % text)
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
     return value
 
 

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ..module_utils._argspec import custom_event_spec
 from ..module_utils._event_task import events_of
@@ -17,8 +18,8 @@ class ActionModule(EventAction):
     """Sends one custom event, or many."""
 
     def report(
-        self, args: Dict[str, Any], environ: Mapping[str, str], task_vars: Dict[str, Any]
-    ) -> Dict[str, Any]:
+        self, args: dict[str, Any], environ: Mapping[str, str], task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
         """Check everything and send."""
         # The list is left to events_of, which names the index of a wrong event. Checking
         # 10,000 events by argument specification as well would take longer than sending them.

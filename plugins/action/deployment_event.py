@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 from ansible import context
 
@@ -20,8 +21,8 @@ class ActionModule(EventAction):
     """Reports the start or the finish of a deployment."""
 
     def report(
-        self, args: Dict[str, Any], environ: Mapping[str, str], task_vars: Dict[str, Any]
-    ) -> Dict[str, Any]:
+        self, args: dict[str, Any], environ: Mapping[str, str], task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
         """Compose the events of this phase and send them."""
         params = self.validated(args, deployment_event_spec(), environ)
         now = time.time()
@@ -32,7 +33,7 @@ class ActionModule(EventAction):
         return {**result, "deployment": deployment_value(deployment)}
 
 
-def _playbook() -> Optional[str]:
+def _playbook() -> str | None:
     """Return the playbook of the command line; with several a task cannot know which one runs."""
     playbooks = context.CLIARGS.get("args")
     if isinstance(playbooks, (list, tuple)) and len(playbooks) == 1:

@@ -128,7 +128,7 @@ class ActionModule(ActionBase):
         for option, definition in definitions.items():
             name_of_broken = next((one for one in _variables_of(definition) if one in broken), "")
             if name_of_broken:
-                origin = "-e %s" % name_of_broken
+                origin = f"-e {name_of_broken}"
                 settings[option] = Setting(option, definition.get("default"), origin, False)
                 wrong.append(_undefined(option, origin))
                 continue
@@ -180,10 +180,10 @@ class ActionModule(ActionBase):
                 Finding(
                     "settings",
                     NOTE,
-                    "-e %s does not count: a callback reads extra variables from ansible-core "
-                    "2.21 on" % key,
-                    "Give %s in the environment or in ansible.cfg."
-                    % key.removeprefix("cloudmonitor_"),
+                    f"-e {key} does not count: a callback reads extra variables from ansible-core "
+                    "2.21 on",
+                    f"Give {key.removeprefix('cloudmonitor_')} in the environment or in "
+                    "ansible.cfg.",
                 )
                 for key in ignored
             ]
@@ -219,7 +219,7 @@ class _Checked:
         self._event_is_right = not of_events and refused.isdisjoint(_OF_EVENTS)
         if not any((one.name, one.state) == ("settings", WRONG) for one in self.findings):
             given = sum(1 for setting in self._settings.values() if setting.given)
-            self.findings.append(Finding("settings", OK, "%d given, the others by default" % given))
+            self.findings.append(Finding("settings", OK, f"{given} given, the others by default"))
 
     def look_at_key(self) -> None:
         """Find the AccessKey, wherever it is."""
@@ -236,7 +236,7 @@ class _Checked:
             self._secrets += self._credentials.secrets
             self._secrets += hidden_ids({}, self._credentials.access_key_id)
             kind = "temporary" if self._credentials.security_token else "lasting"
-            self.findings.append(Finding("AccessKey", OK, "a %s one is given" % kind))
+            self.findings.append(Finding("AccessKey", OK, f"a {kind} one is given"))
         self.findings += notes_on_use(self._settings, self._credentials, self._id_origin)
 
     def look_at_service(self, why_not: str) -> None:
@@ -295,11 +295,9 @@ def _core() -> tuple[int, ...]:
 
 
 def _versions() -> Finding:
-    text = "aliops.cloudmonitor %s, ansible-core %s, Python %s (%s)" % (
-        VERSION,
-        core_version,
-        platform.python_version(),
-        sys.executable,
+    text = (
+        f"aliops.cloudmonitor {VERSION}, ansible-core {core_version}, Python "
+        f"{platform.python_version()} ({sys.executable})"
     )
     return Finding("versions", OK, text)
 
@@ -315,8 +313,9 @@ def _enabled(checked: _Checked) -> bool:
             "callback",
             NOTE,
             "not enabled: only tasks and the role report",
-            "To have every run reported, put callbacks_enabled = %s into the section defaults of "
-            "%s, or set ANSIBLE_CALLBACKS_ENABLED." % (CALLBACK, path),
+            f"To have every run reported, put callbacks_enabled = {CALLBACK} into the section "
+            "defaults of "
+            f"{path}, or set ANSIBLE_CALLBACKS_ENABLED.",
         )
     )
     return False
@@ -329,22 +328,22 @@ def _variables_of(definition: Mapping[str, Any]) -> list[str]:
 
 def _origin_of_wrong(definition: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
     """Return where a value comes from that Ansible does not take: it does not say so itself."""
-    origins = ["-e %s" % name for name in _variables_of(definition) if name in variables]
+    origins = [f"-e {name}" for name in _variables_of(definition) if name in variables]
     # Ansible takes the last that is set.
     names = [str(entry["name"]) for entry in reversed(definition.get("env") or ())]
     origins += [name for name in names if os.environ.get(name)]
-    return (origins or ["%s [%s]" % (C.config._config_file, SECTION)])[0]
+    return (origins or [f"{C.config._config_file} [{SECTION}]"])[0]
 
 
 def _wrong_type(option: str, definition: Mapping[str, Any], origin: str) -> Finding:
     """Return the finding of a value that Ansible does not take. The value is not shown."""
     choices = definition.get("choices")
-    wanted = "one of " + ", ".join(choices) if choices else "of the type %s" % definition["type"]
+    wanted = "one of " + ", ".join(choices) if choices else f"of the type {definition['type']}"
     return Finding(
         "settings",
         WRONG,
-        "%s from %s must be %s" % (option, origin, wanted),
-        "%s comes from %s. Give a value that is %s." % (option, origin, wanted),
+        f"{option} from {origin} must be {wanted}",
+        f"{option} comes from {origin}. Give a value that is {wanted}.",
     )
 
 
@@ -353,9 +352,9 @@ def _undefined(option: str, origin: str) -> Finding:
     return Finding(
         "settings",
         WRONG,
-        "%s from %s cannot be evaluated" % (option, origin),
-        "%s comes from %s. Give it a value without a template, or define what the template names."
-        % (option, origin),
+        f"{option} from {origin} cannot be evaluated",
+        f"{option} comes from {origin}. Give it a value without a template, or define what the "
+        "template names.",
     )
 
 

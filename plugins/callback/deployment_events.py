@@ -371,7 +371,7 @@ class CallbackModule(CallbackBase):
         return Templar(loader=self._loader, variables=variables).template
 
     def _warn(self, text: str) -> None:
-        self._display.warning("aliops.cloudmonitor: %s" % text)
+        self._display.warning(f"aliops.cloudmonitor: {text}")
 
     @contextlib.contextmanager
     def _guard(self) -> Iterator[None]:
@@ -382,4 +382,4 @@ class CallbackModule(CallbackBase):
             if self._reporter is not None:
                 self._reporter.give_up()
             # The kind only: the text of an unforeseen error may hold anything.
-            self._warn("the run is not reported any further: %s" % type(exc).__name__)
+            self._warn(f"the run is not reported any further: {type(exc).__name__}")

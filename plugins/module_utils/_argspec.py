@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any
 
 from ._options import connection_argument_spec
 
@@ -16,7 +16,7 @@ FINISH_EVENT = "deployment-finish"
 FAILURE_EVENT = "deployment-failure"
 
 
-def _shared() -> Dict[str, Any]:
+def _shared() -> dict[str, Any]:
     return {
         "group_id": {"type": "int", "default": 0},
         "report_errors": {"type": "str", "choices": list(REPORT_ERRORS), "default": "fail"},
@@ -25,7 +25,7 @@ def _shared() -> Dict[str, Any]:
     }
 
 
-def custom_event_spec() -> Dict[str, Any]:
+def custom_event_spec() -> dict[str, Any]:
     """Return the argument specification of custom_event.
 
     The members of ``events`` are raw and none is required: the events are checked by our own
@@ -46,7 +46,7 @@ def custom_event_spec() -> Dict[str, Any]:
     }
 
 
-def deployment_event_spec() -> Dict[str, Any]:
+def deployment_event_spec() -> dict[str, Any]:
     """Return the argument specification of deployment_event."""
     return {
         "phase": {"type": "str", "choices": ["start", "finish"], "required": True},
@@ -64,7 +64,7 @@ def deployment_event_spec() -> Dict[str, Any]:
     }
 
 
-def flush_outbox_spec() -> Dict[str, Any]:
+def flush_outbox_spec() -> dict[str, Any]:
     """Return the argument specification of flush_outbox."""
     return {
         "outbox": {"type": "path"},

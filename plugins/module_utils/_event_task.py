@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, Sequence
 
 from ansible.module_utils.basic import missing_required_lib
 
@@ -47,8 +47,8 @@ def report(
     environ: Mapping[str, str],
     single: bool,
     check_mode: bool,
-    deliver: Optional[Deliver] = None,
-) -> Dict[str, Any]:
+    deliver: Deliver | None = None,
+) -> dict[str, Any]:
     """Deliver ``events`` and return the result of the task.
 
     ``params``: the validated connection options and ``report_errors``; ``environ``: the
@@ -59,7 +59,7 @@ def report(
     cannot be sent at all; every other trouble ends up in the result.
     """
     requests = batches(events, single)
-    result: Dict[str, Any] = {
+    result: dict[str, Any] = {
         **NOTHING_SENT,
         "events": [event.as_option() for event in events[:SHOWN_EVENTS]],
     }
@@ -82,7 +82,7 @@ def report(
     return dict(Redactor(secrets).value(result))
 
 
-def secrets_of(params: Mapping[str, Any], environ: Mapping[str, str]) -> List[str]:
+def secrets_of(params: Mapping[str, Any], environ: Mapping[str, str]) -> list[str]:
     """Return the secrets among a task's options, under each of their names, and its variables."""
     hidden = [option for option in CONNECTION_OPTIONS if option.no_log]
     found = [params.get(name) for option in hidden for name in option.names]
@@ -96,10 +96,10 @@ def _here(
     credentials: Credentials,
     environ: Mapping[str, str],
     params: Mapping[str, Any],
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Send from this process and return what it adds to the result."""
     sent = _send(requests, connection, credentials, environ)
-    added: Dict[str, Any] = {
+    added: dict[str, Any] = {
         "changed": sent.delivered > 0,
         "delivered": sent.delivered,
         "requests": sent.requests,
@@ -124,12 +124,12 @@ def _send(
 
 def trouble(
     error: CloudMonitorError, report_errors: str, undelivered: Sequence[Event] = ()
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Return what ``error`` adds to a result: a failure, or with ``warn`` a warning.
 
     Wrong input is the author's mistake, not an outage, and fails with ``warn``, too.
     """
-    added: Dict[str, Any] = {
+    added: dict[str, Any] = {
         "msg": str(error),
         "error": error.as_result(),
         "undelivered": [event.as_option() for event in undelivered],
@@ -141,16 +141,16 @@ def trouble(
     return {**added, "failed": True}
 
 
-def diff(events: Sequence[Event]) -> Dict[str, str]:
+def diff(events: Sequence[Event]) -> dict[str, str]:
     """Return the diff of a task that sends ``events``: nothing before, the events after."""
     shown = [event.as_option() for event in events[:SHOWN_EVENTS]]
     after = json.dumps(shown, ensure_ascii=False, indent=2) + "\n"
     if len(events) > SHOWN_EVENTS:
-        after += "... and %d more\n" % (len(events) - SHOWN_EVENTS)
+        after += f"... and {len(events) - SHOWN_EVENTS} more\n"
     return {"before": "", "after": after, "before_header": "", "after_header": "events"}
 
 
-def events_of(params: Mapping[str, Any], now: float) -> Tuple[List[Event], bool]:
+def events_of(params: Mapping[str, Any], now: float) -> tuple[list[Event], bool]:
     """Return the events of custom_event's options, and whether it is a single one.
 
     ``params`` as the user gave them: ``name`` and ``content``, or ``events``; never both,
@@ -168,7 +168,7 @@ def events_of(params: Mapping[str, Any], now: float) -> Tuple[List[Event], bool]
     group_id = given.pop("group_id", 0)
     if given:
         raise InvalidInput(
-            "%s: cannot stand beside events; write it into each event, or leave events out. "
-            "No event was sent." % ", ".join(sorted(given))
+            f"{', '.join(sorted(given))}: cannot stand beside events; write it into each event, or"
+            " leave events out. No event was sent."
         )
     return parse_events(params["events"], now, group_id), False

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Mapping
 
 from ansible.module_utils.basic import AnsibleFallbackNotFound
 
@@ -25,13 +25,13 @@ class ConnectionOption:
     name: str
     type: str = "str"
     default: Any = None
-    env: Tuple[str, ...] = ()
-    aliases: Tuple[str, ...] = ()
-    choices: Tuple[str, ...] = ()
-    no_log: Optional[bool] = None
+    env: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    no_log: bool | None = None
 
     @property
-    def names(self) -> Tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """The names that it goes by, its own first."""
         return (self.name, *self.aliases)
 
@@ -40,9 +40,9 @@ class ConnectionOption:
         """True for the parts of an AccessKey, which come from one source as a whole."""
         return self.name in ("access_key_id", "access_key_secret", "security_token")
 
-    def spec(self) -> Dict[str, Any]:
+    def spec(self) -> dict[str, Any]:
         """Return the option's entry of an argument specification."""
-        spec: Dict[str, Any] = {"type": self.type}
+        spec: dict[str, Any] = {"type": self.type}
         if self.default is not None:
             spec["default"] = self.default
         if self.aliases:
@@ -91,12 +91,12 @@ def _environment_fallback(*names: str) -> str:
     return value
 
 
-def connection_argument_spec() -> Dict[str, Dict[str, Any]]:
+def connection_argument_spec() -> dict[str, dict[str, Any]]:
     """Return the connection options as an argument specification of Ansible."""
     return {option.name: option.spec() for option in CONNECTION_OPTIONS}
 
 
-def without_empty(params: Mapping[str, Any]) -> Dict[str, Any]:
+def without_empty(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``params`` without connection options that are empty: empty means unset."""
     return {
         name: value
@@ -105,7 +105,7 @@ def without_empty(params: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
-def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> Dict[str, Any]:
+def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``below`` with the options of ``above`` in their place, whichever name they go by.
 
     The parts of an AccessKey are not mixed: with one of them above, none from below counts.
@@ -118,7 +118,7 @@ def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> Dict[str, Any]:
     return {**{name: below[name] for name in below if name not in replaced}, **given}
 
 
-def from_environment(params: Mapping[str, Any], environ: Mapping[str, str]) -> Dict[str, str]:
+def from_environment(params: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
     """Return the option values that ``environ`` supplies for options that ``params`` lacks.
 
     Credentials are not among them: they come from one source as a whole.

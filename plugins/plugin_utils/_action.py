@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
@@ -43,10 +44,10 @@ class EventAction(ActionBase):
     nothing: Mapping[str, Any] = NOTHING_SENT
 
     def run(
-        self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None
-    ) -> Dict[str, Any]:
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Run the task and return its result. Wrong input and outages are results, too."""
-        result: Dict[str, Any] = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         environ = self._environ()
         args = without_empty(plain(self._task.args))
         report_errors = str(args.get("report_errors") or "fail")
@@ -58,14 +59,14 @@ class EventAction(ActionBase):
         return result
 
     def report(
-        self, args: Dict[str, Any], environ: Mapping[str, str], task_vars: Dict[str, Any]
-    ) -> Dict[str, Any]:
+        self, args: dict[str, Any], environ: Mapping[str, str], task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
         """Do the task: ``args`` as the user gave them, without empty connection options."""
         raise NotImplementedError
 
     def validated(
         self, args: Mapping[str, Any], spec: Mapping[str, Any], environ: Mapping[str, str]
-    ) -> Dict[str, Any]:
+    ) -> dict[str, Any]:
         """Return ``args`` with defaults, aliases resolved and types converted.
 
         The environment fills in connection options. Raises InvalidInput.
@@ -80,13 +81,11 @@ class EventAction(ActionBase):
         if checked.error_messages:
             text = str(checked.errors.msg)
             if isinstance(checked.errors[0], UnsupportedError):
-                text = "Unsupported parameters for (%s) module: %s" % (self._task.action, text)
+                text = f"Unsupported parameters for ({self._task.action}) module: {text}"
             for name in supplied:
                 if name in text.replace("'", " ").split():
-                    text += " (%s comes from the environment variable %s)" % (
-                        name,
-                        variable_of(name, environ),
-                    )
+                    variable = variable_of(name, environ)
+                    text += f" ({name} comes from the environment variable {variable})"
             raise InvalidInput(text)
         return dict(checked.validated_parameters)
 
@@ -95,9 +94,9 @@ class EventAction(ActionBase):
         events: Sequence[Event],
         params: Mapping[str, Any],
         environ: Mapping[str, str],
-        task_vars: Dict[str, Any],
+        task_vars: dict[str, Any],
         single: bool = True,
-    ) -> Dict[str, Any]:
+    ) -> dict[str, Any]:
         """Deliver ``events`` from where ``report_from`` says, and return the result."""
         deliver = None
         if params["report_from"] == "target":
@@ -112,10 +111,10 @@ class EventAction(ActionBase):
         self,
         events: Sequence[Event],
         params: Mapping[str, Any],
-        task_vars: Dict[str, Any],
+        task_vars: dict[str, Any],
         connection: Connection,
         credentials: Credentials,
-    ) -> Dict[str, Any]:
+    ) -> dict[str, Any]:
         """Run the module on the host, with everything that the controller has worked out."""
         options = {
             "events": [event.as_option() for event in events],
@@ -125,27 +124,27 @@ class EventAction(ActionBase):
             "security_token": credentials.security_token,
             **vars(connection),
         }
-        result: Dict[str, Any] = self._execute_module(
+        result: dict[str, Any] = self._execute_module(
             module_name=_TARGET_MODULE,
             module_args={name: value for name, value in options.items() if value is not None},
             task_vars=task_vars,
         )
         if result.get("failed") and "error" not in result:
             # The module did not even run, for example for want of a Python on the host.
-            problem = "The events could not be sent from the target: %s" % result.get("msg")
+            problem = f"The events could not be sent from the target: {result.get('msg')}"
             lost = trouble(TargetError(problem), params["report_errors"], events)
             for name in ("failed", "rc"):  # either would fail the task that only warns
                 result.pop(name, None)
             result.update(lost)
         return result
 
-    def _environ(self) -> Dict[str, str]:
+    def _environ(self) -> dict[str, str]:
         return task_environment(self)
 
 
-def task_environment(action: ActionBase) -> Dict[str, str]:
+def task_environment(action: ActionBase) -> dict[str, str]:
     """Return the controller's environment with the task's ``environment`` keyword over it."""
-    own: Dict[str, Any] = {}
+    own: dict[str, Any] = {}
     action._compute_environment_string(own)
     return {**os.environ, **{str(name): str(value) for name, value in own.items()}}
 

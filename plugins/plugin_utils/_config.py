@@ -95,7 +95,7 @@ def check_switch(name: str, value: Any, origin: Any) -> None:
     """
     text = _written(name, str(origin)) if name in SWITCHES and value is False else None
     if text is not None and text.strip().strip("\"'").lower() not in BOOLEANS_FALSE:
-        raise ConfigurationError("%s: must be true or false and is %r." % (name, text))
+        raise ConfigurationError(f"{name}: must be true or false and is {text!r}.")
 
 
 def _written(name: str, origin: str) -> str | None:

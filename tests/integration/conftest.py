@@ -155,7 +155,7 @@ def tasks(
         home: Path = request.getfixturevalue("tmp_path")
         (home / "hosts").write_text(inventory + "\n", encoding="utf-8")
         numbered = [
-            {"ignore_errors": True, **task, "register": "result_%d" % number}
+            {"ignore_errors": True, **task, "register": f"result_{number}"}
             for number, task in enumerate(listed)
         ]
         done = playbook(
@@ -174,8 +174,8 @@ _PLAY = {"hosts": "all", "gather_facts": False}
 
 
 def _report(count: int) -> dict[str, Any]:
-    names = ", ".join("result_%d" % number for number in range(count))
-    return {"ansible.builtin.debug": {"msg": "%s{{ [%s] | to_json | b64encode }}" % (_MARK, names)}}
+    names = ", ".join(f"result_{number}" for number in range(count))
+    return {"ansible.builtin.debug": {"msg": f"{_MARK}{{{{ [{names}] | to_json | b64encode }}}}"}}
 
 
 def _results(stdout: str) -> list[dict[str, Any]]:

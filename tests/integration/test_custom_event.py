@@ -122,7 +122,7 @@ def test_a_temporary_access_key_is_accepted(tasks: Tasks, receiver: Receiver) ->
 
 
 def test_250_events_are_three_requests_in_order(tasks: Tasks, receiver: Receiver) -> None:
-    events = [{"name": "n%d" % number, "content": number} for number in range(250)]
+    events = [{"name": f"n{number}", "content": number} for number in range(250)]
     result = tasks([{EVENT: {"events": events, "group_id": 5}}]).result
     assert (result["delivered"], result["requests"], len(result["events"])) == (250, 3, 100)
     assert [item["events"] for item in receiver.requests] == [100, 100, 50]
@@ -280,7 +280,7 @@ def test_the_controller_reports_without_a_connection_to_the_host(
 ) -> None:
     # Nothing listens there, and the host has no Python that could run a module.
     address = "ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=9"
-    host = "web1 %s ansible_python_interpreter=/none" % address
+    host = f"web1 {address} ansible_python_interpreter=/none"
     assert tasks([event()], inventory=host).result["delivered"] == 1
     assert len(receiver.events) == 1
 

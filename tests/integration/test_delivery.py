@@ -88,7 +88,7 @@ def test_each_permanent_fault_fails_at_once_with_its_own_advice(
 
 def test_a_redirect_is_not_followed(tasks: Tasks, receiver: Receiver) -> None:
     with Receiver([Credential(KEY_ID, SECRET)]) as elsewhere:
-        receiver.set_faults(["redirect=%s/event/custom/upload" % elsewhere.url])
+        receiver.set_faults([f"redirect={elsewhere.url}/event/custom/upload"])
         assert tasks([SENT]).result["error"]["http_status"] == 302
         assert elsewhere.requests == []
 
@@ -96,7 +96,7 @@ def test_a_redirect_is_not_followed(tasks: Tasks, receiver: Receiver) -> None:
 def test_what_was_not_delivered_completes_the_job_when_given_again(
     tasks: Tasks, receiver: Receiver
 ) -> None:
-    events = [{"name": "n%d" % number, "content": "c"} for number in range(250)]
+    events = [{"name": f"n{number}", "content": "c"} for number in range(250)]
     receiver.set_faults(["ok", "bad-request"])
     run = tasks(
         [
@@ -131,7 +131,7 @@ def test_a_clock_that_is_off_is_told_from_a_wrong_secret(tasks: Tasks) -> None:
 def test_a_refused_connection_is_tried_again_and_then_explained(tasks: Tasks) -> None:
     with socket.socket() as nobody:  # bound but not listening: the port is ours, and refuses
         nobody.bind(("127.0.0.1", 0))
-        url = "http://127.0.0.1:%d" % nobody.getsockname()[1]
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         result = tasks(
             [SENT], env={"CLOUDMONITOR_ENDPOINT": url, "CLOUDMONITOR_RETRIES": "1"}
         ).result

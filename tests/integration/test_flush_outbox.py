@@ -46,11 +46,11 @@ def flush(
 ) -> list[dict[str, Any]]:
     """Run the module once with each of the options; return the results."""
     tasks: list[dict[str, Any]] = [
-        {MODULE: option, "register": "flushed_%d" % number, "ignore_errors": True}
+        {MODULE: option, "register": f"flushed_{number}", "ignore_errors": True}
         for number, option in enumerate(options)
     ]
-    names = ", ".join("flushed_%d" % number for number in range(len(options)))
-    told = "FLUSHED:{{ [%s] | to_json | b64encode }}:" % names
+    names = ", ".join(f"flushed_{number}" for number in range(len(options)))
+    told = f"FLUSHED:{{{{ [{names}] | to_json | b64encode }}}}:"
     ended = project.run(
         [play(*tasks, {"ansible.builtin.debug": {"msg": told}}, hosts="h1")],
         *arguments,
@@ -220,8 +220,8 @@ def test_the_outbox_is_the_callback_s_unless_another_is_named(project: Project) 
 
 def test_the_configuration_file_of_the_callback_counts(project: Project) -> None:
     """Its outbox, its endpoint and its id: the environment holds the secret only."""
-    section = ["outbox = %s" % (project.folder / "configured")]
-    section += ["endpoint = %s" % project.receiver.url, "access_key_id = %s" % KEY_ID]
+    section = [f"outbox = {project.folder / 'configured'}"]
+    section += [f"endpoint = {project.receiver.url}", f"access_key_id = {KEY_ID}"]
     project.config("\n".join(section))
     project.leave("A", CLOUDMONITOR_OUTBOX="")
     assert (project.folder / "configured" / "runs" / "A").exists()

@@ -65,7 +65,7 @@ def test_no_secret_shows_at_the_highest_verbosity(
     secrets = tmp_path / "secrets.json"
     secrets.write_text(json.dumps({"the_secret": SECRET, "the_token": TOKEN}))
     listed = everything(report_from=where)
-    run = tasks(listed, "-vvvv", "--diff", "-e", "@%s" % secrets)
+    run = tasks(listed, "-vvvv", "--diff", "-e", f"@{secrets}")
     assert len(run.warnings) == 1, run.output
     assert run.results[0]["delivered"] == 1
     assert sum(item["failed"] for item in run.results) >= 8

@@ -49,7 +49,7 @@ def on_target(request: pytest.FixtureRequest, tasks: Callable[..., Run]) -> Call
     """Run tasks on a host with one of the Pythons; each test runs with all of them."""
 
     def run(listed: list[dict[str, Any]], *args: str) -> Run:
-        host = "localhost ansible_connection=local ansible_python_interpreter=%s" % request.param
+        host = f"localhost ansible_connection=local ansible_python_interpreter={request.param}"
         which = {"ansible.builtin.setup": {"gather_subset": ["!all", "!min", "python"]}}
         done = tasks([*listed, which], *args, inventory=host)
         python = done.results[-1]["ansible_facts"]["ansible_python"]

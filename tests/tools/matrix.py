@@ -60,7 +60,7 @@ class Core:
     def python(self) -> str:
         """Return the Python that it runs on here. Raises StepSkipped when there is none."""
         if self == CORES[-1]:  # The newest environment has the Python that runs this.
-            ours = "%d.%d" % sys.version_info[:2]
+            ours = ".".join(map(str, sys.version_info[:2]))
             found = [ours] if ours in self.pythons else []
         else:
             found = [name for name in self.pythons if environments.find_python(name)][:1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timedelta, timezone
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 from .types import Event, Refused
 
@@ -26,23 +26,23 @@ _LONG = 2**63
 _MAX_OFFSET = timedelta(hours=18)
 
 
-def check_events(body: bytes) -> Tuple[Event, ...]:
+def check_events(body: bytes) -> tuple[Event, ...]:
     """Return the events of a body, as parsed.
 
     :raises Refused: (400) the body is too big, is no UTF-8 JSON array of 1 to 100 objects, or an
         event has a member of a wrong form; the text names its index, from 0, and the member.
     """
     if len(body) > MAX_BODY_BYTES:
-        raise _syntax("the body has %d bytes, over the limit of %d" % (len(body), MAX_BODY_BYTES))
+        raise _syntax(f"the body has {len(body)} bytes, over the limit of {MAX_BODY_BYTES}")
     events = _parse(body)
     if not isinstance(events, list):
         raise _syntax("the body is not a JSON array")
     if not 1 <= len(events) <= MAX_EVENTS:
-        raise _syntax("the body has %d events, not 1 to %d" % (len(events), MAX_EVENTS))
+        raise _syntax(f"the body has {len(events)} events, not 1 to {MAX_EVENTS}")
     for index, event in enumerate(events):
         wrong = _wrong_member(event)
         if wrong:
-            raise _syntax("event %d: %s" % (index, wrong))
+            raise _syntax(f"event {index}: {wrong}")
     return tuple(events)
 
 
@@ -50,7 +50,7 @@ def _parse(body: bytes) -> Any:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _syntax("the body is not UTF-8 (byte %d)" % error.start) from None
+        raise _syntax(f"the body is not UTF-8 (byte {error.start})") from None
     try:
         value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
         # An escaped half of a surrogate pair parses, but it is no text that anybody could store.
@@ -58,17 +58,17 @@ def _parse(body: bytes) -> Any:
     except UnicodeEncodeError:
         raise _syntax("the body has a lone surrogate in its text") from None
     except json.JSONDecodeError as error:
-        raise _syntax("the body is not JSON: %s at %d" % (error.msg, error.pos)) from None
+        raise _syntax(f"the body is not JSON: {error.msg} at {error.pos}") from None
     except (ValueError, RecursionError):
         raise _syntax("the body is not JSON that can be read") from None
     return value
 
 
 def _no_constant(name: str) -> None:
-    raise _syntax("the body has %s, which JSON does not know" % name)
+    raise _syntax(f"the body has {name}, which JSON does not know")
 
 
-def _no_duplicates(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise _syntax("the body has an object with the same member twice")

@@ -9,7 +9,7 @@ import os
 import re
 import threading
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Callable, Mapping, Sequence
 
 from .types import Verdict
 from .verify import NO_PERMISSION
@@ -26,12 +26,12 @@ class Fault:
     """What one request, or several in a row, will meet."""
 
     name: str
-    arg: Optional[str] = None
+    arg: str | None = None
 
     @property
     def text(self) -> str:
         """Return the specification without its count."""
-        return self.name if self.arg is None else "%s=%s" % (self.name, self.arg)
+        return self.name if self.arg is None else f"{self.name}={self.arg}"
 
     @property
     def seconds(self) -> float:
@@ -50,9 +50,9 @@ class Kind:
 
     help: str
     #: A pattern that the whole argument has to match; None when there is no argument.
-    pattern: Optional[str] = None
+    pattern: str | None = None
     #: Used when no argument is given; None makes the argument required.
-    default: Optional[str] = None
+    default: str | None = None
     accepts: bool = False
     meta: str = ""
 
@@ -122,21 +122,21 @@ def parse_fault(spec: str) -> Turn:
     parts = _SPEC.match(spec)
     kind = KINDS.get(parts.group("name")) if parts else None
     if parts is None or kind is None:
-        raise FaultError("unknown fault %r; there are: %s" % (spec, ", ".join(KINDS)))
+        raise FaultError(f"unknown fault {spec!r}; there are: {', '.join(KINDS)}")
     arg, count = parts.group("arg"), parts.group("count")
     if kind.pattern is None:
         if arg is not None:
-            raise FaultError("the fault %r takes no argument" % spec)
+            raise FaultError(f"the fault {spec!r} takes no argument")
     else:
         arg = kind.default if arg is None else arg
-        if arg is None or not re.match("(?:%s)\\Z" % kind.pattern, arg):
+        if arg is None or not re.match(f"(?:{kind.pattern})\\Z", arg):
             raise FaultError(
-                "the fault %r needs an argument: %s=%s" % (spec, parts.group("name"), kind.meta)
+                f"the fault {spec!r} needs an argument: {parts.group('name')}={kind.meta}"
             )
     if count == "inf":
         return Turn(Fault(parts.group("name"), arg), None)
     if count is not None and int(count) == 0:
-        raise FaultError("the count of the fault %r is 0" % spec)
+        raise FaultError(f"the count of the fault {spec!r} is 0")
     return Turn(Fault(parts.group("name"), arg), int(count or 1))
 
 
@@ -145,14 +145,14 @@ class Turn:
     """A fault in the queue; ``left`` says for how many more requests, None for ever."""
 
     fault: Fault
-    left: Optional[int]
+    left: int | None
 
     @property
     def text(self) -> str:
         """Return the specification of what is left."""
         if self.left == 1:
             return self.fault.text
-        return "%s*%s" % (self.fault.text, "inf" if self.left is None else self.left)
+        return f"{self.fault.text}*{'inf' if self.left is None else self.left}"
 
 
 class FaultQueue:
@@ -161,7 +161,7 @@ class FaultQueue:
     def __init__(self, specs: Sequence[str] = ()) -> None:
         """Fill the queue; raises FaultError when a specification is wrong."""
         self._lock = threading.Lock()
-        self._turns: List[Turn] = []
+        self._turns: list[Turn] = []
         self.replace(specs)
 
     def replace(self, specs: Sequence[str]) -> None:
@@ -170,7 +170,7 @@ class FaultQueue:
         with self._lock:
             self._turns = turns
 
-    def take(self) -> Optional[Fault]:
+    def take(self) -> Fault | None:
         """Return the fault of the next request, or None when it is to be treated well."""
         with self._lock:
             if not self._turns:
@@ -182,7 +182,7 @@ class FaultQueue:
                     del self._turns[0]
         return None if turn.fault.name == "ok" else turn.fault
 
-    def remaining(self) -> List[str]:
+    def remaining(self) -> list[str]:
         """Return the specifications of what is left."""
         with self._lock:
             return [turn.text for turn in self._turns]
@@ -214,10 +214,10 @@ def _redirect(fault: Fault) -> Verdict:
 
 def _status(fault: Fault) -> Verdict:
     status = int(fault.arg or 0)
-    return Verdict(status, str(status), "the receiver was told to answer %d" % status)
+    return Verdict(status, str(status), f"the receiver was told to answer {status}")
 
 
-_VERDICTS: Dict[str, Callable[[Fault], Verdict]] = {
+_VERDICTS: dict[str, Callable[[Fault], Verdict]] = {
     "status": _status,
     "429": _same(429, "too many requests"),
     "retry-after": _retry_after,
@@ -239,5 +239,5 @@ def fault_help() -> str:
     lines = []
     for name, kind in KINDS.items():
         meta = "" if not kind.meta else ("[=%s]" if kind.default else "=%s") % kind.meta
-        lines.append("  %-21s %s" % (name + meta, kind.help))
+        lines.append(f"  {name + meta:21} {kind.help}")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ import os
 import threading
 from collections import deque
 from datetime import datetime, timezone
-from typing import Any, Callable, Deque, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, Sequence
 
 from .types import Event
 
@@ -20,11 +20,11 @@ Record = Dict[str, Any]
 class RateMeter:
     """Tells which requests are over a limit of so many in any second."""
 
-    def __init__(self, limit: Optional[int]) -> None:
+    def __init__(self, limit: int | None) -> None:
         """Take the limit; None means that there is none."""
         self._limit = limit
         self._lock = threading.Lock()
-        self._hits: Deque[float] = deque()
+        self._hits: deque[float] = deque()
 
     def over(self, at: float) -> bool:
         """Count a request; return whether it is one too many.
@@ -48,11 +48,11 @@ class Ledger:
     A file that is not there is made with mode 0600; lines are appended to one that is.
     """
 
-    def __init__(self, events_file: Optional[str], requests_file: Optional[str]) -> None:
+    def __init__(self, events_file: str | None, requests_file: str | None) -> None:
         """Open the files; raises OSError when one cannot be opened."""
         self._changed = threading.Condition()
-        self._events: List[Record] = []
-        self._requests: List[Record] = []
+        self._events: list[Record] = []
+        self._requests: list[Record] = []
         self._events_fd = _open(events_file)
         self._requests_fd = _open(requests_file)
 
@@ -79,12 +79,12 @@ class Ledger:
             _append(self._requests_fd, request)
             self._changed.notify_all()
 
-    def events(self) -> List[Record]:
+    def events(self) -> list[Record]:
         """Return the accepted events, in order."""
         with self._changed:
             return list(self._events)
 
-    def requests(self) -> List[Record]:
+    def requests(self) -> list[Record]:
         """Return the requests, in the order in which they were decided."""
         with self._changed:
             return list(self._requests)
@@ -106,13 +106,13 @@ class Ledger:
             self._events_fd = self._requests_fd = None
 
 
-def _open(path: Optional[str]) -> Optional[int]:
+def _open(path: str | None) -> int | None:
     if path is None:
         return None
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
-def _append(fd: Optional[int], line: Record) -> None:
+def _append(fd: int | None, line: Record) -> None:
     if fd is not None:
         data = json.dumps(line, ensure_ascii=False).encode("utf-8") + b"\n"
         while data:

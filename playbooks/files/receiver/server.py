@@ -16,7 +16,7 @@ import uuid
 from contextlib import suppress
 from email.utils import formatdate
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Optional, Sequence, Type, Union
+from typing import Any, Callable, Sequence
 
 from .faults import RATE_LIMIT, SILENT, Fault, FaultError, FaultQueue, fault_verdict
 from .ledger import Ledger, RateMeter, Record
@@ -40,17 +40,17 @@ class Receiver:
         self,
         credentials: Sequence[Credential],
         faults: Sequence[str] = (),
-        rate: Optional[int] = None,
+        rate: int | None = None,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
         date_window: float = 900.0,
         clock: Callable[[], float] = time.time,
         clock_offset: float = 0.0,
-        events_file: Optional[str] = None,
-        requests_file: Optional[str] = None,
-        tls_cert: Optional[str] = None,
-        tls_key: Optional[str] = None,
+        events_file: str | None = None,
+        requests_file: str | None = None,
+        tls_cert: str | None = None,
+        tls_key: str | None = None,
     ) -> None:
         """Prepare a receiver; nothing listens before :meth:`start`.
 
@@ -79,11 +79,11 @@ class Receiver:
         self._ledger = Ledger(events_file, requests_file)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._open: Dict[threading.Thread, socket.socket] = {}
+        self._open: dict[threading.Thread, socket.socket] = {}
         self._connections = 0
         self._port = 0
-        self._acceptor: Optional[threading.Thread] = None
-        self._wake: Optional[socket.socket] = None
+        self._acceptor: threading.Thread | None = None
+        self._wake: socket.socket | None = None
 
     def start(self) -> Receiver:
         """Listen and serve in threads; raises OSError or OverflowError when the port is no use."""
@@ -131,9 +131,9 @@ class Receiver:
 
     def __exit__(
         self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Stop."""
         self.stop()
@@ -146,21 +146,21 @@ class Receiver:
     @property
     def url(self) -> str:
         """Return the base URL, without a slash at its end."""
-        host = "[%s]" % self._address[0] if ":" in self._address[0] else self._address[0]
-        return "%s://%s:%d" % ("http" if self._tls is None else "https", host, self._port)
+        host = f"[{self._address[0]}]" if ":" in self._address[0] else self._address[0]
+        return f"{'http' if self._tls is None else 'https'}://{host}:{self._port}"
 
     @property
-    def events(self) -> List[Record]:
+    def events(self) -> list[Record]:
         """Return the accepted events: name, content, groupId, time, received_at, request."""
         return self._ledger.events()
 
     @property
-    def requests(self) -> List[Record]:
+    def requests(self) -> list[Record]:
         """Return all requests, the refused ones too."""
         return self._ledger.requests()
 
     @property
-    def faults(self) -> List[str]:
+    def faults(self) -> list[str]:
         """Return the specifications of the faults that are left."""
         return self._queue.remaining()
 
@@ -168,7 +168,7 @@ class Receiver:
         """Replace what is left in the queue; raises FaultError for a wrong specification."""
         self._queue.replace(specs)
 
-    def state(self) -> Dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Return the counts and the faults that are left, as ``GET /control/state`` shows them."""
         requests = self.requests
         return {
@@ -178,9 +178,7 @@ class Receiver:
             "faults": self.faults,
         }
 
-    def wait_for(
-        self, what: Union[int, Callable[[Receiver], bool]], deadline: float = 10.0
-    ) -> bool:
+    def wait_for(self, what: int | Callable[[Receiver], bool], deadline: float = 10.0) -> bool:
         """Wait for that many accepted events, or until ``what(self)`` holds after a request.
 
         :param deadline: for how many seconds to wait.
@@ -192,7 +190,7 @@ class Receiver:
             (lambda: len(self.events) >= count) if isinstance(what, int) else (lambda: what(self))
         )
         if not self._ledger.wait(done, deadline):
-            raise TimeoutError("not reached in %s s: %s" % (deadline, json.dumps(self.state())))
+            raise TimeoutError(f"not reached in {deadline} s: {json.dumps(self.state())}")
         return True
 
     def _now(self) -> float:
@@ -242,7 +240,7 @@ class Receiver:
 
     def _answer(self, wire: Wire, request: RawRequest, connection: int) -> bool:
         """Answer one request; return whether the connection can serve another."""
-        fault: Optional[Fault] = None
+        fault: Fault | None = None
         if request.path.startswith(_CONTROL) and request.trouble is None:
             verdict = self._control(request)
         else:
@@ -267,7 +265,7 @@ class Receiver:
             wire.finish()
         return not close
 
-    def _decide(self, request: RawRequest, fault: Optional[Fault], throttled: bool) -> Verdict:
+    def _decide(self, request: RawRequest, fault: Fault | None, throttled: bool) -> Verdict:
         if fault is not None and not fault.accepts:
             return fault_verdict(fault)
         if throttled:
@@ -278,7 +276,7 @@ class Receiver:
         self,
         request: RawRequest,
         verdict: Verdict,
-        fault: Optional[Fault],
+        fault: Fault | None,
         arrived: float,
         connection: int,
     ) -> None:
@@ -326,11 +324,11 @@ def loopback_address(host: str) -> str:
     except ValueError:
         is_loopback = False
     if not is_loopback:
-        raise ValueError("%s is not a loopback address like 127.0.0.1 or ::1" % host)
+        raise ValueError(f"{host} is not a loopback address like 127.0.0.1 or ::1")
     return address
 
 
-def _tls_context(cert: Optional[str], key: Optional[str]) -> Optional[ssl.SSLContext]:
+def _tls_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:
     if cert is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -338,7 +336,7 @@ def _tls_context(cert: Optional[str], key: Optional[str]) -> Optional[ssl.SSLCon
     return context
 
 
-def _json_page(status: int, value: Dict[str, Any]) -> Verdict:
+def _json_page(status: int, value: dict[str, Any]) -> Verdict:
     page = ("application/json", json.dumps(value).encode("ascii"))
     return Verdict(status, "", "", page=page)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict
 
 #: One event as it stood in the JSON of a request.
 Event = Dict[str, Any]
@@ -33,7 +33,7 @@ class Credential:
 
     id: str
     secret: str = field(repr=False)
-    token: Optional[str] = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,23 @@ class RawRequest:
 
     method: str
     target: str
-    header_lines: Tuple[bytes, ...]
+    header_lines: tuple[bytes, ...]
     body: bytes = b""
     version: str = "HTTP/1.1"
-    trouble: Optional[str] = None
+    trouble: str | None = None
 
-    def values(self, name: str) -> Tuple[bytes, ...]:
+    def values(self, name: str) -> tuple[bytes, ...]:
         """Return the values of every header line called ``name`` (lower case), in order."""
         return tuple(value for key, value in self.headers() if key == name.encode("ascii"))
 
-    def headers(self) -> Tuple[Tuple[bytes, bytes], ...]:
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """Return all headers as (lower-cased name, value), without the spaces around them."""
         split = (line.partition(b":") for line in self.header_lines)
         return tuple(
             (name.strip(b" \t").lower(), value.strip(b" \t")) for name, _unused, value in split
         )
 
-    def text(self, name: str) -> Optional[str]:
+    def text(self, name: str) -> str | None:
         """Return the first value of a header for a record, or None when there is none."""
         found = self.values(name)
         return found[0].decode("utf-8", "replace") if found else None
@@ -76,7 +76,7 @@ class RawRequest:
         return self.path_and_query[0]
 
     @property
-    def path_and_query(self) -> Tuple[str, str]:
+    def path_and_query(self) -> tuple[str, str]:
         """Return the target as its path and its query, of which the query may be empty."""
         target = self.target
         for scheme in ("http://", "https://"):
@@ -93,12 +93,12 @@ class Verdict:
     status: int
     code: str
     msg: str
-    events: Tuple[Event, ...] = ()
-    headers: Tuple[Tuple[str, str], ...] = ()
+    events: tuple[Event, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
     #: Bytes to send instead of the service's JSON, with their content type.
-    page: Optional[Tuple[str, bytes]] = None
+    page: tuple[str, bytes] | None = None
 
-    def body(self, request_id: str) -> Tuple[str, bytes]:
+    def body(self, request_id: str) -> tuple[str, bytes]:
         """Return content type and bytes of the answer, the service's JSON unless a page is set."""
         if self.page is not None:
             return self.page

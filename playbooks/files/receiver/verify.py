@@ -15,7 +15,7 @@ import hmac
 import ipaddress
 import re
 from datetime import datetime, timezone
-from typing import List, Sequence
+from typing import Sequence
 from urllib.parse import unquote_to_bytes
 
 from .body import check_events
@@ -65,7 +65,7 @@ def string_to_sign(request: RawRequest) -> bytes:
     """
     signed = [pair for pair in request.headers() if pair[0].startswith((b"x-cms", b"x-acs"))]
     signed.sort(key=lambda pair: pair[0])
-    parts: List[bytes] = [request.method.encode("ascii", "replace")]
+    parts: list[bytes] = [request.method.encode("ascii", "replace")]
     for name in ("content-md5", "content-type", "date"):
         parts.append(b"".join(request.values(name)[:1]))
     parts.extend(name + b":" + value for name, value in signed)
@@ -108,16 +108,16 @@ def _check_header_lines(request: RawRequest) -> None:
     for number, line in enumerate(request.header_lines, 1):
         name, colon, _unused = line.partition(b":")
         if not colon or not _HEADER_NAME.match(name):
-            raise Refused(400, "syntax error: header line %d is not `name: value`" % number)
+            raise Refused(400, f"syntax error: header line {number} is not `name: value`")
 
 
 def _one(request: RawRequest, name: str, status: int = 400) -> bytes:
     """Return the value of a header that must be there once and not be blank."""
     values = request.values(name.lower())
     if len(values) > 1:
-        raise Refused(status, "the header %s is there %d times" % (name, len(values)))
+        raise Refused(status, f"the header {name} is there {len(values)} times")
     if not values or not values[0]:
-        raise Refused(status, "the header %s is missing" % name)
+        raise Refused(status, f"the header {name} is missing")
     return values[0]
 
 
@@ -131,7 +131,7 @@ def _check_plain_headers(request: RawRequest) -> None:
     }
     for name, expected in exact.items():
         if _one(request, name) != expected:
-            raise Refused(400, "the header %s is not `%s`" % (name, expected.decode("ascii")))
+            raise Refused(400, f"the header {name} is not `{expected.decode('ascii')}`")
     try:
         ipaddress.ip_address(_one(request, "x-cms-ip").decode("ascii"))
     except ValueError:
@@ -141,9 +141,7 @@ def _check_plain_headers(request: RawRequest) -> None:
 def _check_digest(request: RawRequest) -> None:
     length = _one(request, "Content-Length")
     if length != str(len(request.body)).encode("ascii"):
-        raise Refused(
-            400, "the header Content-Length is not the body's %d bytes" % len(request.body)
-        )
+        raise Refused(400, f"the header Content-Length is not the body's {len(request.body)} bytes")
     digest = _one(request, "Content-MD5")
     if not _MD5.match(digest):
         raise Refused(400, "the header Content-MD5 is not 32 upper-case hex digits")
@@ -152,8 +150,8 @@ def _check_digest(request: RawRequest) -> None:
     if digest != expected.encode("ascii"):
         raise Refused(
             400,
-            "the header Content-MD5 is not the MD5 of the %d bytes that Content-Length announces"
-            % len(request.body),
+            f"the header Content-MD5 is not the MD5 of the {len(request.body)} bytes that "
+            "Content-Length announces",
         )
 
 
@@ -181,8 +179,8 @@ def _check_date(value: bytes, now: float, window: float) -> None:
     if abs(away) > window:
         raise Refused(
             403,
-            "the signature is not valid at this time: the header Date is %d s %s the clock here,"
-            " %d s are accepted" % (abs(away), "ahead of" if away > 0 else "behind", window),
+            f"the signature is not valid at this time: the header Date is {int(abs(away))} s "
+            f"{'ahead of' if away > 0 else 'behind'} the clock here, {int(window)} s are accepted",
         )
 
 
@@ -209,7 +207,7 @@ def _check_token(request: RawRequest, credential: Credential) -> None:
     if credential.token is None:
         for name in names:
             if request.values(name):
-                raise Refused(403, "the header %s is for temporary access keys only" % name)
+                raise Refused(403, f"the header {name} is for temporary access keys only")
         return
     if _one(request, names[0], 403) != b"token":
         raise Refused(403, "the header x-cms-caller-type is not `token`")

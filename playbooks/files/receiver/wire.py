@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable
 
 from .faults import Fault
 from .types import RawRequest, Refused
@@ -39,7 +39,7 @@ class Wire:
         sock.settimeout(_IDLE_SECONDS)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def read_request(self) -> Optional[RawRequest]:
+    def read_request(self) -> RawRequest | None:
         """Return the next request, or None when the client is done; sets ``arrived``."""
         try:
             head = self._read_head()
@@ -58,10 +58,10 @@ class Wire:
         except Refused as refusal:
             return replace(request, trouble=refusal.msg)
 
-    def _read_head(self) -> Optional[bytes]:
+    def _read_head(self) -> bytes | None:
         while b"\r\n\r\n" not in self._buffer:
             if len(self._buffer) > _MAX_HEAD:
-                raise Refused(400, "the headers are longer than %d bytes" % _MAX_HEAD)
+                raise Refused(400, f"the headers are longer than {_MAX_HEAD} bytes")
             if not self._receive():
                 if self._buffer:
                     raise Refused(400, "the headers ended early")
@@ -82,12 +82,12 @@ class Wire:
             raise Refused(400, "the header Content-Length is not one number of bytes")
         length = int(lengths[0])
         if length > _MAX_READ:
-            raise Refused(400, "the body of %d bytes is far over the limit" % length)
+            raise Refused(400, f"the body of {length} bytes is far over the limit")
         if request.values("expect"):
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         while len(self._buffer) < length:
             if not self._receive():
-                raise Refused(400, "the body ended at %d of %d bytes" % (len(self._buffer), length))
+                raise Refused(400, f"the body ended at {len(self._buffer)} of {length} bytes")
         body, self._buffer = self._buffer[:length], self._buffer[length:]
         return body
 
@@ -114,7 +114,7 @@ class Wire:
         """Wait; return True when the receiver is stopping."""
         return self._stopping.wait(seconds)
 
-    def wait_for_client(self, seconds: Optional[float]) -> None:
+    def wait_for_client(self, seconds: float | None) -> None:
         """Swallow what comes until the client closes, is silent so long, or the receiver stops."""
         with suppress(OSError):
             self._sock.settimeout(seconds)
@@ -135,11 +135,11 @@ class Wire:
 
 def render(
     status: int,
-    headers: List[Tuple[str, str]],
-    content: Tuple[str, bytes],
+    headers: list[tuple[str, str]],
+    content: tuple[str, bytes],
     date: str,
     close: bool,
-) -> Tuple[bytes, bytes]:
+) -> tuple[bytes, bytes]:
     """Return head and body of an answer.
 
     :param headers: further headers.
@@ -154,10 +154,10 @@ def render(
         phrase = "Unknown"
     if status in (204, 304):
         body = b""
-    lines = ["HTTP/1.1 %d %s" % (status, phrase), "Date: " + date, "Server: cloudmonitor-receiver"]
-    lines += ["%s: %s" % pair for pair in headers]
+    lines = [f"HTTP/1.1 {status} {phrase}", "Date: " + date, "Server: cloudmonitor-receiver"]
+    lines += ["{}: {}".format(*pair) for pair in headers]
     if status not in (204, 304):
-        lines += ["Content-Type: " + kind, "Content-Length: %d" % len(body)]
+        lines += ["Content-Type: " + kind, f"Content-Length: {len(body)}"]
     lines += ["Connection: close", "", ""] if close else ["", ""]
     return "\r\n".join(lines).encode("ascii"), body
 
@@ -171,7 +171,7 @@ class Answer:
     seconds: float = 0.0
 
 
-def deliver(wire: Wire, fault: Optional[Fault], head: bytes, body: bytes) -> bool:
+def deliver(wire: Wire, fault: Fault | None, head: bytes, body: bytes) -> bool:
     """Send an answer in the way of the fault; return whether the connection can go on."""
     if fault is None or fault.name not in _WAYS:
         return _plainly(wire, Answer(head, body))
@@ -230,7 +230,7 @@ def _huge(wire: Wire, _unused: Answer) -> bool:
     return False
 
 
-_WAYS: Dict[str, Callable[[Wire, Answer], bool]] = {
+_WAYS: dict[str, Callable[[Wire, Answer], bool]] = {
     "slow": _slow,
     "drip": _drip,
     "drip-head": _drip_head,

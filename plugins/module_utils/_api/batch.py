@@ -10,7 +10,7 @@ Limits, from the Cloud Monitor documentation ("Report custom events"): 100 event
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterable, List, Tuple
+from typing import Iterable
 
 from .errors import InvalidEvent
 from .event import Event
@@ -23,26 +23,26 @@ MAX_BYTES = 500_000
 class Batch:
     """The events of one request, and its body: the very bytes to sign and to send."""
 
-    events: Tuple[Event, ...]
+    events: tuple[Event, ...]
     body: bytes
 
 
-def batches(events: Iterable[Event], single: bool = False) -> List[Batch]:
+def batches(events: Iterable[Event], single: bool = False) -> list[Batch]:
     """Return the requests that carry ``events``, in order, as few as the limits allow.
 
     ``single`` says that there is one event, given by itself and not in a list: errors then
     name no index. Raises InvalidEvent when one event is larger than a request may be.
     """
-    done: List[Batch] = []
-    group: List[Event] = []
-    parts: List[bytes] = []
+    done: list[Batch] = []
+    group: list[Event] = []
+    parts: list[bytes] = []
     size = 2  # the brackets of the array
     for index, event in enumerate(events):
         part = event.encode()
         if len(part) + 2 > MAX_BYTES:
             raise InvalidEvent(
-                "the event has %d bytes as JSON, a request may have %d; shorten the content"
-                % (len(part), MAX_BYTES - 2),
+                f"the event has {len(part)} bytes as JSON, a request may have "
+                f"{MAX_BYTES - 2}; shorten the content",
                 "content",
                 None if single else index,
             )
@@ -57,5 +57,5 @@ def batches(events: Iterable[Event], single: bool = False) -> List[Batch]:
     return done
 
 
-def _batch(events: List[Event], parts: List[bytes]) -> Batch:
+def _batch(events: list[Event], parts: list[bytes]) -> Batch:
     return Batch(tuple(events), b"[" + b",".join(parts) + b"]")

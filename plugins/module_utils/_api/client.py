@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass
-from typing import Callable, Mapping, Optional, Protocol, Sequence, Tuple, Union
+from typing import Callable, Mapping, Protocol, Sequence
 
 from .batch import Batch
 from .connection import Connection
@@ -46,11 +46,11 @@ class Report:
 
     delivered: int
     requests: int
-    undelivered: Tuple[Event, ...] = ()
-    error: Optional[DeliveryError] = None
+    undelivered: tuple[Event, ...] = ()
+    error: DeliveryError | None = None
 
 
-def backoff(retry: int, chance: float, after: Optional[float] = None) -> float:
+def backoff(retry: int, chance: float, after: float | None = None) -> float:
     """Return the seconds to wait before the retry number ``retry`` (from 0).
 
     Exponential, half of it by ``chance`` (0 to 1), so that many clients do not come back
@@ -131,17 +131,13 @@ class Client:
         except TransportError as exc:
             return failure(exc)
 
-    def _error(self, verdict: Union[Retry, Refused], delivered: int, total: int) -> DeliveryError:
+    def _error(self, verdict: Retry | Refused, delivered: int, total: int) -> DeliveryError:
         asked = ""
         if isinstance(verdict, Retry) and verdict.after is not None:
-            asked = " The service asked to wait %d s." % round(verdict.after)
-        text = "Cloud Monitor at %s has %d of %d events: %s.%s What to do: %s." % (
-            self._connection.endpoint,
-            delivered,
-            total,
-            verdict.problem,
-            asked,
-            verdict.advice,
+            asked = f" The service asked to wait {round(verdict.after)} s."
+        text = (
+            f"Cloud Monitor at {self._connection.endpoint} has {delivered} of {total} "
+            f"events: {verdict.problem}.{asked} What to do: {verdict.advice}."
         )
         answer = verdict.answer
         return DeliveryError(
@@ -156,7 +152,7 @@ class Client:
         )
 
 
-def failure(error: TransportError) -> Union[Retry, Refused]:
+def failure(error: TransportError) -> Retry | Refused:
     """Return what a try without an answer means: Retry, or Refused when it cannot end otherwise."""
     advice = {
         "timeout": "check the network and the endpoint, or give a longer timeout; whether the "

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping
 
 from .endpoint import endpoint_url
 from .errors import ConfigurationError
@@ -31,7 +31,7 @@ class Connection:
     timeout: float = 5.0
     retries: int = 3
     validate_certs: bool = True
-    ca_path: Optional[str] = None
+    ca_path: str | None = None
 
 
 def connection_of(params: Mapping[str, Any]) -> Connection:
@@ -39,17 +39,17 @@ def connection_of(params: Mapping[str, Any]) -> Connection:
     timeout, retries = params["timeout"], params["retries"]
     if not (math.isfinite(timeout) and 0 < timeout <= 3600):
         raise ConfigurationError(
-            "timeout: must be a number of seconds above 0, at most 3600, and is %s." % timeout
+            f"timeout: must be a number of seconds above 0, at most 3600, and is {timeout}."
         )
     if not 0 <= retries <= 100:
-        raise ConfigurationError("retries: must be a number from 0 to 100 and is %s." % retries)
+        raise ConfigurationError(f"retries: must be a number from 0 to 100 and is {retries}.")
     source_ip = (params.get("source_ip") or "").strip()
     if source_ip:
         try:
             ip_address(source_ip)
         except ValueError as exc:
             raise ConfigurationError(
-                "source_ip: %r is not an IP address; leave it out for this host's own." % source_ip
+                f"source_ip: {source_ip!r} is not an IP address; leave it out for this host's own."
             ) from exc
     return Connection(
         endpoint=endpoint_url(params["region"], params["network"], params.get("endpoint")),

@@ -43,7 +43,7 @@ class Credentials:
 
     access_key_id: str
     access_key_secret: str = field(repr=False)
-    security_token: Optional[str] = field(default=None, repr=False)
+    security_token: str | None = field(default=None, repr=False)
     source: str = "options"
 
     @property
@@ -55,12 +55,12 @@ class Credentials:
 Chain = Callable[[], Optional[Credentials]]
 
 
-def first_set(environ: Mapping[str, str], names: tuple[str, ...]) -> Optional[str]:
+def first_set(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     """Return the value of the leftmost variable that is set; empty means unset."""
     return next((environ[name] for name in names if environ.get(name)), None)
 
 
-def with_id(environ: Mapping[str, str], key_id: Optional[str]) -> Mapping[str, str]:
+def with_id(environ: Mapping[str, str], key_id: str | None) -> Mapping[str, str]:
     """Return the environment with the id of a configuration file, if it has only the secret.
 
     An id is no secret and may stand in a file; it is never put before another one.
@@ -71,7 +71,7 @@ def with_id(environ: Mapping[str, str], key_id: Optional[str]) -> Mapping[str, s
 
 
 def resolve_credentials(
-    options: Mapping[str, Any], environ: Mapping[str, str], chain: Optional[Chain] = None
+    options: Mapping[str, Any], environ: Mapping[str, str], chain: Chain | None = None
 ) -> Credentials:
     """Return the AccessKey to sign with.
 
@@ -83,14 +83,12 @@ def resolve_credentials(
     found = given_credentials(options, environ) or (chain or default_chain)()
     if found is None:
         raise CredentialsError(
-            "access_key_id: no AccessKey was found: %s, or %s." % (_WAYS, _ONE_MORE_WAY)
+            f"access_key_id: no AccessKey was found: {_WAYS}, or {_ONE_MORE_WAY}."
         )
     return _checked(found)
 
 
-def given_credentials(
-    options: Mapping[str, Any], environ: Mapping[str, str]
-) -> Optional[Credentials]:
+def given_credentials(options: Mapping[str, Any], environ: Mapping[str, str]) -> Credentials | None:
     """Return the AccessKey of the options or the environment, None when neither holds one.
 
     Raises CredentialsError for half of a pair, or for one that cannot be one.
@@ -108,35 +106,33 @@ def _checked(found: Credentials) -> Credentials:
         # They go into HTTP headers; requests would show the value in its own error.
         if any(not "!" <= character <= "~" for character in value):
             raise CredentialsError(
-                "%s (from %s): holds a space, a line break or a character outside ASCII, so it "
-                "cannot be right; copy it again." % (option, found.source)
+                f"{option} (from {found.source}): holds a space, a line break or a character "
+                "outside ASCII, so it "
+                "cannot be right; copy it again."
             )
     if ":" in found.access_key_id:
         raise CredentialsError(
-            "access_key_id (from %s): holds a colon, so it is not an id." % found.source
+            f"access_key_id (from {found.source}): holds a colon, so it is not an id."
         )
     return found
 
 
-def _from_options(options: Mapping[str, Any]) -> Optional[Credentials]:
+def _from_options(options: Mapping[str, Any]) -> Credentials | None:
     key_id, secret = options.get("access_key_id"), options.get("access_key_secret")
     token = options.get("security_token")
     if not (key_id or secret or token):
         return None
     if not (key_id and secret):
         raise CredentialsError(
-            "%s: is missing beside %s. An AccessKey is taken from one source as a whole; give "
-            "access_key_id and access_key_secret together, or neither to take both from the "
-            "environment."
-            % (
-                "access_key_secret" if key_id else "access_key_id",
-                "access_key_id" if key_id else "access_key_secret" if secret else "security_token",
-            )
+            f"{'access_key_secret' if key_id else 'access_key_id'}: is missing beside "
+            f"{'access_key_id' if key_id else 'access_key_secret' if secret else 'security_token'}."
+            " An AccessKey is taken from one source as a whole; give access_key_id and "
+            "access_key_secret together, or neither to take both from the environment."
         )
     return Credentials(str(key_id), str(secret), str(token) if token else None, "options")
 
 
-def _from_environment(environ: Mapping[str, str]) -> Optional[Credentials]:
+def _from_environment(environ: Mapping[str, str]) -> Credentials | None:
     key_id = first_set(environ, ID_VARIABLES)
     secret = first_set(environ, SECRET_VARIABLES)
     if not (key_id or secret):
@@ -153,7 +149,7 @@ def _from_environment(environ: Mapping[str, str]) -> Optional[Credentials]:
     return Credentials(key_id, secret, first_set(environ, TOKEN_VARIABLES), "environment")
 
 
-def default_chain() -> Optional[Credentials]:
+def default_chain() -> Credentials | None:
     """Return what alibabacloud-credentials' default chain finds; None without the package.
 
     The package looks for profile files, OIDC, an ECS RAM role and a credentials URI (its
@@ -172,13 +168,14 @@ def default_chain() -> Optional[Credentials]:
         found = within(_CHAIN_SECONDS, lambda: DefaultCredentialsProvider().get_credentials())
     except DeadlineExceeded as exc:
         raise CredentialsError(
-            "access_key_id: alibabacloud-credentials found no AccessKey within %d s; %s."
-            % (_CHAIN_SECONDS, _WAYS)
+            "access_key_id: alibabacloud-credentials found no AccessKey within "
+            f"{_CHAIN_SECONDS:g} s; {_WAYS}."
         ) from exc
     except Exception as exc:  # the package raises many kinds, and they all mean the same here
         raise CredentialsError(
-            "access_key_id: no AccessKey was found; alibabacloud-credentials says: %s. "
-            "Mend that, or %s." % (_shortened(str(exc)), _WAYS)
+            "access_key_id: no AccessKey was found; alibabacloud-credentials says: "
+            f"{_shortened(str(exc))}. "
+            f"Mend that, or {_WAYS}."
         ) from exc
     return Credentials(
         found.get_access_key_id(),

@@ -13,7 +13,7 @@ where a thread can deadlock forked workers.
 from __future__ import annotations
 
 import threading
-from typing import Callable, List, TypeVar
+from typing import Callable, TypeVar
 
 T = TypeVar("T")
 
@@ -24,8 +24,8 @@ class DeadlineExceeded(Exception):
 
 def within(seconds: float, call: Callable[[], T]) -> T:
     """Return ``call()``, or raise what it raises, or raise DeadlineExceeded after ``seconds``."""
-    results: List[T] = []
-    errors: List[BaseException] = []
+    results: list[T] = []
+    errors: list[BaseException] = []
 
     def run() -> None:
         try:

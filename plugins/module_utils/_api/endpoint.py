@@ -9,7 +9,6 @@ data" in the Cloud Monitor documentation, and of Alibaba Cloud's own agent.
 
 from __future__ import annotations
 
-from typing import Optional
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
@@ -39,7 +38,7 @@ VPC_DOMAINS = {
 REGIONS = tuple(sorted(VPC_DOMAINS))
 
 
-def endpoint_url(region: str, network: str, endpoint: Optional[str] = None) -> str:
+def endpoint_url(region: str, network: str, endpoint: str | None = None) -> str:
     """Return the base URL to send to: scheme, host and port, without a path.
 
     ``endpoint`` (a full URL) wins; else ``region`` and ``network`` (``public`` or ``vpc``)
@@ -50,15 +49,15 @@ def endpoint_url(region: str, network: str, endpoint: Optional[str] = None) -> s
         return _own_endpoint(endpoint)
     if region not in VPC_DOMAINS:
         raise ConfigurationError(
-            "region: %r is not a region of Cloud Monitor. Known are: %s. For another one give "
-            "its URL as endpoint." % (region, ", ".join(REGIONS))
+            f"region: {region!r} is not a region of Cloud Monitor. Known are: "
+            f"{', '.join(REGIONS)}. For another one give its URL as endpoint."
         )
     if network == "vpc":
-        return "http://metrichub-%s.%s" % (region, VPC_DOMAINS[region])
+        return f"http://metrichub-{region}.{VPC_DOMAINS[region]}"
     if network == "public":
         own = region if region in PUBLIC_REGIONS else DEFAULT_REGION
-        return "https://metrichub-cms-%s.aliyuncs.com" % own
-    raise ConfigurationError("network: must be public or vpc and is %r." % network)
+        return f"https://metrichub-cms-{own}.aliyuncs.com"
+    raise ConfigurationError(f"network: must be public or vpc and is {network!r}.")
 
 
 def _own_endpoint(endpoint: str) -> str:
@@ -67,7 +66,7 @@ def _own_endpoint(endpoint: str) -> str:
         parts = urlsplit(text)
         _port = parts.port  # raises ValueError when it is not a port
     except ValueError as exc:
-        raise _not_a_url("it cannot be read (%s)" % exc) from exc
+        raise _not_a_url(f"it cannot be read ({exc})") from exc
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise _not_a_url("it must start with http:// or https:// and name a host")
     if any(character.isspace() for character in text):
@@ -77,13 +76,13 @@ def _own_endpoint(endpoint: str) -> str:
     if "@" in parts.netloc:
         raise _not_a_url("it holds a user name or password; leave them out, requests are signed")
     if parts.query or parts.fragment or parts.path.rstrip("/") not in ("", RESOURCE):
-        raise _not_a_url("leave out everything after the host, %s is added to it" % RESOURCE)
-    return "%s://%s" % (parts.scheme, parts.netloc)
+        raise _not_a_url(f"leave out everything after the host, {RESOURCE} is added to it")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _not_a_url(problem: str) -> ConfigurationError:
     # The URL itself is not shown: what is wrong with it may be a password in it.
     return ConfigurationError(
-        "endpoint: is not a usable URL: %s. "
-        "Write it like https://metrichub-cms-cn-hangzhou.aliyuncs.com." % problem
+        f"endpoint: is not a usable URL: {problem}. "
+        "Write it like https://metrichub-cms-cn-hangzhou.aliyuncs.com."
     )

@@ -8,7 +8,7 @@ Every text says what is wrong, where, and what to do about it, and holds no secr
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 
 class CloudMonitorError(Exception):
@@ -19,7 +19,7 @@ class CloudMonitorError(Exception):
 
     kind = "error"
 
-    def as_result(self) -> Dict[str, Any]:
+    def as_result(self) -> dict[str, Any]:
         """Return the ``error`` value of a task's result."""
         return {
             "kind": self.kind,
@@ -41,9 +41,9 @@ class InvalidEvent(InvalidInput):
 
     kind = "invalid_event"
 
-    def __init__(self, problem: str, field: str, index: Optional[int] = None) -> None:
-        where = field if index is None else "events[%d].%s" % (index, field)
-        super().__init__("%s: %s. No event was sent." % (where, problem))
+    def __init__(self, problem: str, field: str, index: int | None = None) -> None:
+        where = field if index is None else f"events[{index}].{field}"
+        super().__init__(f"{where}: {problem}. No event was sent.")
         self.field = field
         self.index = index
 
@@ -73,11 +73,11 @@ class DeliveryError(CloudMonitorError):
         text: str,
         kind: str,
         keep: bool,
-        http_status: Optional[int] = None,
-        code: Optional[str] = None,
+        http_status: int | None = None,
+        code: str | None = None,
         message: str = "",
-        request_id: Optional[str] = None,
-        after: Optional[float] = None,
+        request_id: str | None = None,
+        after: float | None = None,
     ) -> None:
         super().__init__(text)
         self.kind = kind
@@ -88,7 +88,7 @@ class DeliveryError(CloudMonitorError):
         self.request_id = request_id
         self.after = after
 
-    def as_result(self) -> Dict[str, Any]:
+    def as_result(self) -> dict[str, Any]:
         """Return the ``error`` value of a task's result; ``message`` is the service's own."""
         return {
             "kind": self.kind,

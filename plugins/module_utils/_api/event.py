@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Mapping, Sequence
 
 from .errors import InvalidEvent, InvalidInput
 from .timestamp import InvalidTime, wire_time
@@ -44,7 +44,7 @@ class Event:
         }
         return json.dumps(wire, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
-    def as_option(self) -> Dict[str, Any]:
+    def as_option(self) -> dict[str, Any]:
         """Return the event in the form of the ``events`` option, ready to be given again."""
         return {
             "name": self.name,
@@ -55,7 +55,7 @@ class Event:
 
 
 def parse_event(
-    raw: Mapping[str, Any], now: float, group_id: int = 0, index: Optional[int] = None
+    raw: Mapping[str, Any], now: float, group_id: int = 0, index: int | None = None
 ) -> Event:
     """Return the event that ``raw`` describes: name, content, group_id, time, as a user gives them.
 
@@ -66,7 +66,7 @@ def parse_event(
     unknown = sorted(str(key) for key in raw if key not in KEYS)
     if unknown:
         raise InvalidEvent(
-            "is not a key of an event; the keys are %s" % ", ".join(KEYS), unknown[0], index
+            f"is not a key of an event; the keys are {', '.join(KEYS)}", unknown[0], index
         )
     group = raw.get("group_id")
     return Event(
@@ -77,12 +77,12 @@ def parse_event(
     )
 
 
-def parse_events(raw: Any, now: float, group_id: Any = 0) -> List[Event]:
+def parse_events(raw: Any, now: float, group_id: Any = 0) -> list[Event]:
     """Return the events of the ``events`` option: a list of mappings. See parse_event."""
     if isinstance(raw, (str, bytes, Mapping)) or not isinstance(raw, Sequence):
         raise InvalidInput(
-            "events: must be a list of events, each with name and content, and is %s. "
-            "No event was sent." % _kind(raw)
+            f"events: must be a list of events, each with name and content, and is {_kind(raw)}. "
+            "No event was sent."
         )
     if not raw:
         raise InvalidInput("events: the list is empty; give at least one event. No event was sent.")
@@ -91,8 +91,8 @@ def parse_events(raw: Any, now: float, group_id: Any = 0) -> List[Event]:
     for index, item in enumerate(raw):
         if not isinstance(item, Mapping):
             raise InvalidInput(
-                "events[%d]: must be a mapping with name and content, and is %s. "
-                "No event was sent." % (index, _kind(item))
+                f"events[{index}]: must be a mapping with name and content, and is "
+                f"{_kind(item)}. No event was sent."
             )
         events.append(parse_event(item, now, default, index))
     return events
@@ -116,70 +116,70 @@ def _json_default(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError("a value of type %s has no JSON form" % type(value).__name__)
+    raise TypeError(f"a value of type {type(value).__name__} has no JSON form")
 
 
-def _name(value: Any, index: Optional[int]) -> str:
+def _name(value: Any, index: int | None) -> str:
     if value is None:
         raise InvalidEvent("is missing; give the event a name", "name", index)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = _number_text(value, index)  # as Ansible does for every option of type str
     if not isinstance(value, str):
-        raise InvalidEvent("must be text and is %s; quote it" % _kind(value), "name", index)
+        raise InvalidEvent(f"must be text and is {_kind(value)}; quote it", "name", index)
     if not value.strip():
         raise InvalidEvent("is empty; give the event a name", "name", index)
     return _utf8(str(value), "name", index)
 
 
-def _number_text(value: Any, index: Optional[int]) -> str:
+def _number_text(value: Any, index: int | None) -> str:
     try:
         return str(value)
     except ValueError as exc:  # Python refuses to write an integer of more than 4,300 digits
         raise InvalidEvent("has too many digits; give the event a name", "name", index) from exc
 
 
-def _content(value: Any, index: Optional[int]) -> str:
+def _content(value: Any, index: int | None) -> str:
     if value is None or value == "":
         raise InvalidEvent(
-            "is %s; say what happened" % ("missing" if value is None else "empty"), "content", index
+            f"is {'missing' if value is None else 'empty'}; say what happened", "content", index
         )
     try:
         text = content_text(value)
     except (TypeError, ValueError, RecursionError) as exc:
-        raise InvalidEvent("cannot be written as JSON (%s)" % exc, "content", index) from exc
+        raise InvalidEvent(f"cannot be written as JSON ({exc})", "content", index) from exc
     return _utf8(text, "content", index)
 
 
-def _utf8(text: str, field: str, index: Optional[int]) -> str:
+def _utf8(text: str, field: str, index: int | None) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as exc:
         raise InvalidEvent(
-            "character %d is half of a surrogate pair (\\u%04x) and cannot be sent as UTF-8; "
-            "remove it" % (exc.start, ord(text[exc.start])),
+            f"character {exc.start} is half of a surrogate pair "
+            f"(\\u{ord(text[exc.start]):04x}) and cannot be sent as UTF-8; remove it",
             field,
             index,
         ) from exc
     return text
 
 
-def _group_id(value: Any, index: Optional[int]) -> int:
-    number: Optional[int] = None
+def _group_id(value: Any, index: int | None) -> int:
+    number: int | None = None
     if isinstance(value, int) and not isinstance(value, bool):
         number = value
     elif isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
         number = int(value)  # Jinja makes text of numbers
     if number is None or not 0 <= number <= _GROUP_ID_MAX:
         raise InvalidEvent(
-            "must be the number of an application group (0 for none) and is %r"
-            % _shown(value)[:60],
+            "must be the number of an application group (0 for none) and is "
+            f"{_shown(value)[:60]!r}",
             "group_id",
             index,
         )
     return number
 
 
-def _time(value: Any, now: float, index: Optional[int]) -> str:
+def _time(value: Any, now: float, index: int | None) -> str:
     try:
         return wire_time(now if value is None or value == "" else value)
     except InvalidTime as exc:
@@ -209,4 +209,4 @@ def _kind(value: Any) -> str:
     for kind, name in names:
         if isinstance(value, kind):
             return name
-    return "a value of type %s" % type(value).__name__
+    return f"a value of type {type(value).__name__}"

@@ -14,7 +14,7 @@ import json
 import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, Callable, Dict, Mapping, Optional, Union
+from typing import Any, Callable, Mapping, Union
 
 # From here on a difference of clocks is worth telling; the service's tolerance is not documented.
 SKEW_SECONDS = 120
@@ -37,10 +37,10 @@ class Response:
 class Answer:
     """What the service said, as far as it said it: for error texts and results."""
 
-    http_status: Optional[int] = None
-    code: Optional[str] = None
+    http_status: int | None = None
+    code: str | None = None
     message: str = ""
-    request_id: Optional[str] = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Retry:
     problem: str
     advice: str
     answer: Answer = Answer()
-    after: Optional[float] = None
+    after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def classify(response: Response, sent_at: float, redact: Callable[[str], str] = 
     if not response.complete:
         return Retry(
             "connection",
-            "the answer was cut off (HTTP %d)" % status,
+            f"the answer was cut off (HTTP {status})",
             "check the network; whether the events arrived is unknown",
             Answer(status),
         )
@@ -103,7 +103,7 @@ def classify(response: Response, sent_at: float, redact: Callable[[str], str] = 
     return _said_by_something_else(response, redact)
 
 
-def _service_answer(response: Response, redact: Callable[[str], str]) -> Optional[Answer]:
+def _service_answer(response: Response, redact: Callable[[str], str]) -> Answer | None:
     """Return the service's own words, or None when this is not the form of its answers."""
     try:
         body = json.loads(response.body.decode("utf-8"))
@@ -122,7 +122,7 @@ def _service_answer(response: Response, redact: Callable[[str], str]) -> Optiona
     )
 
 
-def _request_id(body: Dict[str, Any], redact: Callable[[str], str]) -> Optional[str]:
+def _request_id(body: dict[str, Any], redact: Callable[[str], str]) -> str | None:
     value = body.get("requestId") or body.get("RequestId")
     return redact(str(value))[:100] if value else None
 
@@ -132,12 +132,12 @@ def _said_by_service(said: Answer, response: Response, sent_at: float) -> Verdic
     status = response.status
     code = int(str(said.code))
     number = code if code >= 400 and status < 500 and status != 429 else status
-    words = "HTTP %d, code %s, message %r" % (status, said.code, said.message)
+    words = f"HTTP {status}, code {said.code}, message {said.message!r}"
     lower = said.message.lower()
     if number == 429 or "rate limit" in lower or "throttl" in lower:
         return Retry(
             "throttled",
-            "too many requests (%s)" % words,
+            f"too many requests ({words})",
             "an account may send 20 requests a second, over all hosts and runs; send several "
             "events in one task with events",
             said,
@@ -146,7 +146,7 @@ def _said_by_service(said: Answer, response: Response, sent_at: float) -> Verdic
     if 500 <= number <= 599 or number == 408:
         return Retry(
             "server_error",
-            "an error of the service (%s)" % words,
+            f"an error of the service ({words})",
             "try again later",
             said,
             _retry_after(response),
@@ -156,14 +156,14 @@ def _said_by_service(said: Answer, response: Response, sent_at: float) -> Verdic
     if number == 400:
         return Refused(
             "bad_request",
-            "the request was refused as wrong (%s)" % words,
+            f"the request was refused as wrong ({words})",
             "look at the name, content and time of the events; if they are right, please report "
             "this as a bug",
             said,
         )
     return Refused(
         "refused",
-        "the request was refused (%s)" % words,
+        f"the request was refused ({words})",
         "check endpoint, region and network",
         said,
     )
@@ -173,7 +173,7 @@ def _forbidden(said: Answer, words: str, response: Response, sent_at: float) -> 
     if "ram" in said.message.lower().replace(",", " ").split() or "permission" in words.lower():
         return Refused(
             "permission",
-            "the AccessKey may not report events (%s)" % words,
+            f"the AccessKey may not report events ({words})",
             "give its RAM user or role the policy AliyunCloudMonitorFullAccess, or a policy that "
             "allows cms:PutCustomEvent",
             said,
@@ -182,14 +182,15 @@ def _forbidden(said: Answer, words: str, response: Response, sent_at: float) -> 
     if skew is not None and abs(skew) >= SKEW_SECONDS:
         return Refused(
             "clock",
-            "the signature was refused (%s), and this machine's clock is %d minutes %s the "
-            "service's" % (words, round(abs(skew) / 60), "ahead of" if skew > 0 else "behind"),
+            f"the signature was refused ({words}), and this machine's clock is "
+            f"{round(abs(skew) / 60)} minutes {'ahead of' if skew > 0 else 'behind'} the "
+            "service's",
             "set the clock, for example with an NTP service",
             said,
         )
     return Refused(
         "signature",
-        "the signature was refused (%s)" % words,
+        f"the signature was refused ({words})",
         "check that access_key_secret belongs to access_key_id, that the AccessKey is active, "
         "and that a temporary one comes with its security_token and has not expired",
         said,
@@ -199,8 +200,8 @@ def _forbidden(said: Answer, words: str, response: Response, sent_at: float) -> 
 def _redirect(status: int) -> Refused:
     return Refused(
         "redirect",
-        "the answer is a redirect (HTTP %d), which is not followed: it would hand the signed "
-        "request to another host" % status,
+        f"the answer is a redirect (HTTP {status}), which is not followed: it would hand the "
+        "signed request to another host",
         "check endpoint for http instead of https, and the network for a login page or a proxy",
         Answer(http_status=status),
         keep=True,
@@ -221,7 +222,7 @@ def _said_by_something_else(response: Response, redact: Callable[[str], str]) ->
     if status >= 500 or status == 408:
         return Retry(
             "server_error",
-            "an error of the service or of a proxy on the way (HTTP %d)" % status,
+            f"an error of the service or of a proxy on the way (HTTP {status})",
             "try again later",
             answer,
             _retry_after(response),
@@ -236,15 +237,15 @@ def _said_by_something_else(response: Response, redact: Callable[[str], str]) ->
         )
     return Refused(
         "not_the_service",
-        "something that is not Cloud Monitor answered (HTTP %d, %s)"
-        % (status, redact(response.headers.get("content-type") or "no content type")[:100]),
+        f"something that is not Cloud Monitor answered (HTTP {status}, "
+        f"{redact(response.headers.get('content-type') or 'no content type')[:100]})",
         "check endpoint, and the network for a login page or a proxy that answers by itself",
         answer,
         keep=True,
     )
 
 
-def _retry_after(response: Response) -> Optional[float]:
+def _retry_after(response: Response) -> float | None:
     """Return the seconds of a Retry-After header, in either of its forms (RFC 9110, 10.2.3)."""
     value = response.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
@@ -255,13 +256,13 @@ def _retry_after(response: Response) -> Optional[float]:
     return max(0.0, wanted - now)
 
 
-def clock_skew(response: Response, sent_at: float) -> Optional[float]:
+def clock_skew(response: Response, sent_at: float) -> float | None:
     """Return how many seconds our clock is ahead of the answer's Date header."""
     theirs = _http_epoch(response.headers.get("date", ""))
     return None if theirs is None else sent_at - theirs
 
 
-def _http_epoch(value: str) -> Optional[float]:
+def _http_epoch(value: str) -> float | None:
     try:
         moment = parsedate_to_datetime(value)
         return moment.timestamp() if moment.tzinfo is not None else None

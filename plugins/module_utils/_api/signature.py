@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from email.utils import formatdate
-from typing import Dict, Iterable, Mapping, Optional, Tuple
+from typing import Iterable, Mapping
 from urllib.parse import unquote_plus
 
 CONTENT_TYPE = "application/json"
@@ -38,14 +38,14 @@ def http_date(epoch: float) -> str:
     return formatdate(epoch, usegmt=True)
 
 
-def canonical_headers(headers: Iterable[Tuple[str, str]]) -> str:
+def canonical_headers(headers: Iterable[tuple[str, str]]) -> str:
     """Return the CanonicalizedHeaders: every ``x-cms*`` and ``x-acs*`` header.
 
     Names are lower-cased first and sorted then; spaces around names and values go.
     """
     pairs = [(name.strip().lower(), value.strip()) for name, value in headers]
     signed = sorted(pair for pair in pairs if pair[0].startswith(_SIGNED_PREFIXES))
-    return "\n".join("%s:%s" % pair for pair in signed)
+    return "\n".join("{}:{}".format(*pair) for pair in signed)
 
 
 def canonical_resource(target: str) -> str:
@@ -55,7 +55,7 @@ def canonical_resource(target: str) -> str:
         return path
     pairs = [part.partition("=") for part in query.split("&")]
     decoded = sorted((unquote_plus(name), unquote_plus(value)) for name, _equals, value in pairs)
-    return path + "?" + "&".join("%s=%s" % pair for pair in decoded)
+    return path + "?" + "&".join("{}={}".format(*pair) for pair in decoded)
 
 
 def string_to_sign(
@@ -63,7 +63,7 @@ def string_to_sign(
     md5: str,
     content_type: str,
     date: str,
-    headers: Iterable[Tuple[str, str]],
+    headers: Iterable[tuple[str, str]],
     target: str,
 ) -> str:
     """Return the SignString of a request; all parts as they go over the wire."""
@@ -89,10 +89,10 @@ def signed_headers(
     body: bytes,
     access_key_id: str,
     access_key_secret: str,
-    security_token: Optional[str],
+    security_token: str | None,
     source_ip: str,
     epoch: float,
-) -> Dict[str, str]:
+) -> dict[str, str]:
     """Return the headers of one upload of ``body`` at ``epoch`` (seconds), signature included.
 
     Date and signature belong to one try: build them anew for each.
@@ -108,7 +108,7 @@ def signed_headers(
     md5, date = content_md5(body), http_date(epoch)
     text = string_to_sign("POST", md5, CONTENT_TYPE, date, cms.items(), RESOURCE)
     headers: Mapping[str, str] = {
-        "Authorization": "%s:%s" % (access_key_id, sign(access_key_secret, text)),
+        "Authorization": f"{access_key_id}:{sign(access_key_secret, text)}",
         "Content-MD5": md5,
         "Content-Type": CONTENT_TYPE,
         "Date": date,

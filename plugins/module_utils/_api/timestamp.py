@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta, timezone
-from typing import Any, Union
+from typing import Any
 
 # From here on digits count milliseconds, below seconds; as seconds it would be the year 5138.
 _MILLISECONDS_FROM = 100_000_000_000
@@ -45,13 +45,13 @@ def wire_time(value: Any) -> str:
     offset = moment.strftime("%z")
     if len(offset) > 5:  # an offset with seconds has no wire form
         moment, offset = moment.astimezone(timezone.utc), "+0000"
-    return "%s.%03d%s" % (moment.strftime("%Y%m%dT%H%M%S"), moment.microsecond // 1000, offset)
+    return f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03}{offset}"
 
 
 def iso_time(epoch: float) -> str:
     """Return epoch seconds as ISO 8601 in UTC with milliseconds: ``2017-10-23T06:44:39.948Z``."""
     moment = _EPOCH + timedelta(milliseconds=round(epoch * 1000))
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + "%03dZ" % (moment.microsecond // 1000)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
 def epoch_of(value: Any) -> float:
@@ -65,7 +65,7 @@ def _moment(value: Any) -> datetime:
         moment = moment.replace(tzinfo=timezone.utc)
     if not 1970 <= moment.year <= 9998:
         raise InvalidTime(
-            "is %s, which lies outside the years 1970 to 9998; %s" % (_shown(value), _FORMS)
+            f"is {_shown(value)}, which lies outside the years 1970 to 9998; {_FORMS}"
         )
     return moment
 
@@ -74,7 +74,7 @@ def _parse(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
-        raise InvalidTime("is the date %s without a time of day; %s" % (value.isoformat(), _FORMS))
+        raise InvalidTime(f"is the date {value.isoformat()} without a time of day; {_FORMS}")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _from_epoch(value, value)
     if isinstance(value, str):
@@ -84,15 +84,15 @@ def _parse(value: Any) -> datetime:
         match = _ISO.fullmatch(text)
         if match:
             return _from_iso(match, value)
-    raise InvalidTime("is %s, which is not a time; %s" % (_shown(value), _FORMS))
+    raise InvalidTime(f"is {_shown(value)}, which is not a time; {_FORMS}")
 
 
-def _from_epoch(number: Union[int, float], value: Any) -> datetime:
+def _from_epoch(number: int | float, value: Any) -> datetime:
     try:
         milliseconds = round(number if number >= _MILLISECONDS_FROM else number * 1000)
         return _EPOCH + timedelta(milliseconds=milliseconds)
     except (OverflowError, ValueError) as exc:  # not finite, or beyond the year 9999
-        raise InvalidTime("is %s, which is not a time; %s" % (_shown(value), _FORMS)) from exc
+        raise InvalidTime(f"is {_shown(value)}, which is not a time; {_FORMS}") from exc
 
 
 def _from_iso(match: re.Match[str], value: Any) -> datetime:
@@ -110,9 +110,7 @@ def _from_iso(match: re.Match[str], value: Any) -> datetime:
             tzinfo=_zone(part["zone"]),
         )
     except ValueError as exc:
-        raise InvalidTime(
-            "is %s, which is not a time (%s); %s" % (_shown(value), exc, _FORMS)
-        ) from exc
+        raise InvalidTime(f"is {_shown(value)}, which is not a time ({exc}); {_FORMS}") from exc
 
 
 def _zone(text: Any) -> timezone:

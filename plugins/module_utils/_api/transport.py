@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import traceback
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from .._version import VERSION
@@ -24,11 +24,11 @@ try:
     import requests
     import urllib3
 
-    REQUESTS_IMPORT_ERROR: Optional[str] = None
+    REQUESTS_IMPORT_ERROR: str | None = None
 except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
 
-USER_AGENT = "aliops.cloudmonitor/%s (Ansible collection)" % VERSION
+USER_AGENT = f"aliops.cloudmonitor/{VERSION} (Ansible collection)"
 
 # The service answers with some fifty bytes; more than this is something else.
 _BODY_LIMIT = 65_536
@@ -47,7 +47,7 @@ class TransportError(Exception):
         self.permanent = permanent
 
 
-def proxies_for(url: str, environ: Mapping[str, str]) -> Dict[str, str]:
+def proxies_for(url: str, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the proxies of ``url`` in the form of requests, from the ``*_proxy`` variables.
 
     Lower-case names win. ``no_proxy`` is a list of host names, domain suffixes, or ``*``.
@@ -79,8 +79,9 @@ def _proxy_url(variable: str, proxy: str) -> str:
         readable = False
     if not readable:
         raise ConfigurationError(
-            "%s: the address of the proxy cannot be read. Write the special characters of its "
-            "user name and password percent-encoded." % variable
+            f"{variable}: the address of the proxy cannot be read. Write the special characters of"
+            " its "
+            "user name and password percent-encoded."
         )
     return url
 
@@ -109,7 +110,7 @@ class Transport:
         """Raises ConfigurationError when ``ca_path`` is not there or a proxy is no URL."""
         if connection.ca_path and not os.path.exists(connection.ca_path):
             raise ConfigurationError(
-                "ca_path: there is no file or directory %s." % connection.ca_path
+                f"ca_path: there is no file or directory {connection.ca_path}."
             )
         self._url = connection.endpoint + RESOURCE
         self._timeout = connection.timeout
@@ -129,7 +130,7 @@ class Transport:
             # The connection is still in use by the thread that was left behind.
             self._session = None
             raise TransportError(
-                "timeout", "no complete answer within %g s" % self._timeout
+                "timeout", f"no complete answer within {self._timeout:g} s"
             ) from exc
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
             # urllib3's own: requests lets through what it says of an impossible host name.
@@ -170,7 +171,7 @@ def _no_target(_answer: Any) -> None:
     return None
 
 
-def _read(answer: Any) -> Tuple[bytes, bool]:
+def _read(answer: Any) -> tuple[bytes, bool]:
     """Return the body, up to the limit, and whether all of it came."""
     content = b""
     try:
@@ -190,20 +191,20 @@ def _read(answer: Any) -> Tuple[bytes, bool]:
 def _transport_error(exc: Exception, timeout: float) -> TransportError:
     reason = _reason(exc)
     if isinstance(exc, requests.exceptions.Timeout):
-        return TransportError("timeout", "no answer within %g s" % timeout)
+        return TransportError("timeout", f"no answer within {timeout:g} s")
     if isinstance(exc, requests.exceptions.SSLError):
         permanent = "CERTIFICATE_VERIFY_FAILED" in reason or "WRONG_VERSION" in reason
         return TransportError("tls", reason, permanent)
     if isinstance(exc, requests.exceptions.ProxyError):
-        return TransportError("connection", "the proxy failed: %s" % reason)
+        return TransportError("connection", f"the proxy failed: {reason}")
     if isinstance(exc, requests.exceptions.ConnectionError):
         return TransportError("connection", reason)
     return TransportError("connection", reason, permanent=True)
 
 
-def _chain(exc: Optional[BaseException]) -> Iterator[BaseException]:
+def _chain(exc: BaseException | None) -> Iterator[BaseException]:
     """Yield an exception and all that caused it, however requests and urllib3 wrapped them."""
-    pending: List[Optional[BaseException]] = [exc]
+    pending: list[BaseException | None] = [exc]
     seen = set()
     while pending:
         current = pending.pop(0)
@@ -231,5 +232,5 @@ def _reason(exc: BaseException) -> str:
         return "the host name is not a possible one: a part of it is empty or too long"
     text = " ".join(str(last).split()) or type(last).__name__
     if isinstance(last, http.client.BadStatusLine):
-        return "the answer is not HTTP (%r)" % text[:100]
+        return f"the answer is not HTTP ({text[:100]!r})"
     return re.sub(r"//\S*@", "//", text)[:300]  # a proxy's URL may hold a password

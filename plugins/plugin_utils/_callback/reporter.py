@@ -56,7 +56,7 @@ def check_seconds(options: Mapping[str, Any]) -> None:
     for name in ("flush_timeout", "linger", "outbox_ttl"):
         if not 0 <= options[name] <= _LONGEST:  # so that "nan" and "inf" are none
             raise ConfigurationError(
-                "%s: must be a number from 0 to %d and is %s." % (name, _LONGEST, options[name])
+                f"{name}: must be a number from 0 to {_LONGEST} and is {options[name]}."
             )
 
 
@@ -129,7 +129,7 @@ class Reporter:
             post.open(deployment.id, run, start)
         except CloudMonitorError as exc:
             self._broken = True
-            self._warn("this run is not reported. %s" % exc)
+            self._warn(f"this run is not reported. {exc}")
             return
         self._deployment, self._post = deployment, post
         self._environ[RUN_ID_VARIABLE] = deployment.id
@@ -157,7 +157,7 @@ class Reporter:
         if left_out:
             self._warn(
                 "context_vars: left out, because no extra or play variable, vaulted, or with a "
-                "template that reaches further: %s" % ", ".join(left_out)
+                f"template that reaches further: {', '.join(left_out)}"
             )
 
     def give_up(self) -> None:
@@ -191,7 +191,7 @@ class Reporter:
         check_seconds(self._options)
         if connection.ca_path and not os.path.exists(connection.ca_path):
             raise ConfigurationError(
-                "ca_path: there is no file or directory %s." % connection.ca_path
+                f"ca_path: there is no file or directory {connection.ca_path}."
             )
         if importlib.util.find_spec("requests") is None:
             raise ConfigurationError(
@@ -227,7 +227,7 @@ class Reporter:
         if self._around and run_id in (self._around, self._around.rpartition("/")[0]):
             run_id = ""
         if run_id and number > 1:
-            run_id += "/%d" % number
+            run_id += f"/{number}"
         return Deployment(
             id=run_id or str(uuid.uuid4()),
             name=options["deployment_name"] or Path(playbook).stem,
@@ -307,18 +307,19 @@ class Reporter:
         waiting = outbox.waiting()
         if waiting:
             self._say(
-                "aliops.cloudmonitor: %d earlier deployment%s with undelivered events in %s"
-                % (waiting, "" if waiting == 1 else "s", outbox.root)
+                f"aliops.cloudmonitor: {waiting} earlier "
+                f"deployment{'' if waiting == 1 else 's'} with undelivered events in {outbox.root}"
             )
         dead = outbox.newly_dead()
         if dead:
             self._say(
-                "aliops.cloudmonitor: events of %d earlier deployment%s were refused or too old; "
-                "they are kept in %s" % (dead, "" if dead == 1 else "s", outbox.dead)
+                f"aliops.cloudmonitor: events of {dead} earlier "
+                f"deployment{'' if dead == 1 else 's'} were refused or too old; they are kept in "
+                f"{outbox.dead}"
             )
         damaged = outbox.newly_damaged()
         if damaged:
             self._warn(
-                "%d deployment%s in the outbox could not be read and moved to %s"
-                % (damaged, "" if damaged == 1 else "s", outbox.damaged)
+                f"{damaged} deployment{'' if damaged == 1 else 's'} in the outbox could not "
+                f"be read and moved to {outbox.damaged}"
             )

@@ -59,7 +59,7 @@ def of_error(name: str, text: str, hint: str = "") -> Finding:
     fix = advice.strip()
     if fix.partition(" ")[0].isalpha():  # and not the name of an option
         fix = fix[:1].upper() + fix[1:]
-    return Finding(name, WRONG, problem.rstrip("."), ("%s. %s" % (hint, fix)) if hint else fix)
+    return Finding(name, WRONG, problem.rstrip("."), (f"{hint}. {fix}") if hint else fix)
 
 
 def of_attempt(attempt: Attempt) -> list[Finding]:
@@ -69,22 +69,22 @@ def of_attempt(attempt: Attempt) -> list[Finding]:
 
 def _endpoint(attempt: Attempt) -> Finding:
     verdict = attempt.verdict
-    where = attempt.endpoint + (" through the proxy %s" % attempt.proxy if attempt.proxy else "")
+    where = attempt.endpoint + (f" through the proxy {attempt.proxy}" if attempt.proxy else "")
     if isinstance(verdict, Delivered):
-        return Finding("endpoint", OK, "%s answers" % where)
+        return Finding("endpoint", OK, f"{where} answers")
     status = verdict.answer.http_status
     lies_between = verdict.kind in _NOT_THE_SERVICE
     if verdict.kind == "not_the_service" and not attempt.signed and status != 200:
         return Finding(
             "endpoint",
             NOTE,
-            "%s answers (HTTP %s), but not in the form of Cloud Monitor" % (where, status),
+            f"{where} answers (HTTP {status}), but not in the form of Cloud Monitor",
             "Only the test event tells whether this is Cloud Monitor: run the check with it.",
         )
     out_of_order = isinstance(verdict, Retry) and not attempt.signed
     if verdict.kind in _NO_ANSWER or lies_between or out_of_order:
-        return Finding("endpoint", WRONG, "%s: %s" % (where, verdict.problem), _fix(verdict))
-    return Finding("endpoint", OK, "%s answers" % where)
+        return Finding("endpoint", WRONG, f"{where}: {verdict.problem}", _fix(verdict))
+    return Finding("endpoint", OK, f"{where} answers")
 
 
 def _clock(attempt: Attempt) -> Finding:
@@ -97,12 +97,12 @@ def _clock(attempt: Attempt) -> Finding:
     if skew is None:
         return Finding("clock", SKIPPED, "the answer has no Date header to compare it with")
     if abs(skew) < SKEW_SECONDS:
-        return Finding("clock", OK, "%d s from that of the answer" % round(abs(skew)))
+        return Finding("clock", OK, f"{round(abs(skew))} s from that of the answer")
     direction = "ahead of" if skew > 0 else "behind"
     return Finding(
         "clock",
         WRONG,
-        "this machine's clock is %s %s that of the answer" % (_span(abs(skew)), direction),
+        f"this machine's clock is {_span(abs(skew))} {direction} that of the answer",
         "Set the clock, for example with an NTP service: requests are signed together with their "
         "time.",
     )
@@ -110,10 +110,10 @@ def _clock(attempt: Attempt) -> Finding:
 
 def _span(seconds: float) -> str:
     if seconds < 2 * 3600:
-        return "%d minutes" % round(seconds / 60)
+        return f"{round(seconds / 60)} minutes"
     if seconds < 2 * 86_400:
-        return "%d hours" % round(seconds / 3600)
-    return "%d days" % round(seconds / 86_400)
+        return f"{round(seconds / 3600)} hours"
+    return f"{round(seconds / 86400)} days"
 
 
 def _event(attempt: Attempt) -> list[Finding]:
@@ -121,7 +121,7 @@ def _event(attempt: Attempt) -> list[Finding]:
         return []
     verdict = attempt.verdict
     if isinstance(verdict, Delivered):
-        return [Finding("test event", OK, "%s was accepted" % attempt.event)]
+        return [Finding("test event", OK, f"{attempt.event} was accepted")]
     if verdict.kind in _NO_ANSWER | _NOT_THE_SERVICE:
         return [Finding("test event", SKIPPED, "the endpoint has to be right first")]
     if verdict.kind == "clock":
@@ -135,7 +135,7 @@ def _fix(verdict: Retry | Refused) -> str:
 
 def table(findings: Iterable[Finding]) -> list[str]:
     """Return a line for each finding."""
-    return ["%-8s %-13s %s" % (one.state, one.name, one.text) for one in findings]
+    return [f"{one.state:8} {one.name:13} {one.text}" for one in findings]
 
 
 def advice(findings: Sequence[Finding], state: str) -> list[str]:
@@ -147,7 +147,7 @@ def advice(findings: Sequence[Finding], state: str) -> list[str]:
             if one.name not in names:
                 names.append(one.name)
     return [
-        "%d. %s: %s" % (number, ", ".join(names), fix)
+        f"{number}. {', '.join(names)}: {fix}"
         for number, (fix, names) in enumerate(wanted.items(), 1)
     ]
 
@@ -156,7 +156,7 @@ def verdict_line(findings: Sequence[Finding]) -> str:
     """Return the whole check in one sentence."""
     wrong = sum(1 for one in findings if one.state == WRONG)
     if wrong:
-        return "%d of %d checks found something wrong. See What to fix." % (wrong, len(findings))
+        return f"{wrong} of {len(findings)} checks found something wrong. See What to fix."
     if any(one.state == OK and one.name == "test event" for one in findings):
         return "This machine is set up: a test event was signed, sent and accepted."
     return "Nothing is wrong as far as it was looked at: no test event was sent."

@@ -58,7 +58,7 @@ def origin_of(origin: str) -> str:
         return name
     if colon and kind == "var":
         return "-e " + name
-    return DEFAULT if origin in (DEFAULT, None, "") else "%s [%s]" % (origin, SECTION)
+    return DEFAULT if origin in (DEFAULT, None, "") else f"{origin} [{SECTION}]"
 
 
 def shown_settings(settings: Mapping[str, Setting]) -> list[Row]:
@@ -116,13 +116,13 @@ def shortened(key_id: str) -> str:
         return "given"
     if len(key_id) < 12:
         return key_id[:2] + "..."
-    return "%s...%s" % (key_id[:6], key_id[-3:])
+    return f"{key_id[:6]}...{key_id[-3:]}"
 
 
 def aligned(rows: Sequence[Row]) -> list[str]:
     """Return a line for each row, in columns."""
     width = max((len(value) for _name, value, _origin in rows), default=0)
-    lines = ["%-22s %-*s %s" % (name, width, value, origin) for name, value, origin in rows]
+    lines = [f"{name:22} {value:{width}} {origin}" for name, value, origin in rows]
     return [line.rstrip() for line in lines]
 
 
@@ -164,7 +164,7 @@ def wrong_values(
         except CloudMonitorError as exc:
             name = str(exc).partition(":")[0]
             setting = settings.get(name)
-            hint = "" if setting is None else "%s comes from %s" % (name, setting.origin)
+            hint = "" if setting is None else f"{name} comes from {setting.origin}"
             one = of_error("settings", str(exc), hint)
             if one in found:
                 break
@@ -195,8 +195,8 @@ def stray_variables(environ: Mapping[str, str], known: Collection[str]) -> list[
         Finding(
             "settings",
             NOTE,
-            "nothing reads the environment variable %s" % name,
-            "Look at how %s is written%s." % (name, _meant(name, known)),
+            f"nothing reads the environment variable {name}",
+            f"Look at how {name} is written{_meant(name, known)}.",
         )
         for name in sorted(environ)
         if name.startswith("CLOUDMONITOR_") and environ[name] and name not in known
@@ -208,18 +208,13 @@ def stray_keys(keys: Collection[str], known: Collection[str], path: str) -> list
     notes = []
     for key in keys:
         if key in SECRETS:
-            text = "%s in %s is not read" % (key, path)
-            fix = (
-                "Take %s out of the file, and give it as %s: secrets come from the environment."
-                % (
-                    key,
-                    (SECRET_VARIABLES if key == "access_key_secret" else TOKEN_VARIABLES)[0],
-                )
-            )
+            text = f"{key} in {path} is not read"
+            variable = (SECRET_VARIABLES if key == "access_key_secret" else TOKEN_VARIABLES)[0]
+            fix = f"Remove {key} from the file and set {variable} in the environment instead."
             notes.append(Finding("settings", NOTE, text, fix))
         elif key not in known:
-            text = "nothing reads %s in the section %s of %s" % (key, SECTION, path)
-            fix = "Look at how %s is written%s." % (key, _meant(key, known))
+            text = f"nothing reads {key} in the section {SECTION} of {path}"
+            fix = f"Look at how {key} is written{_meant(key, known)}."
             notes.append(Finding("settings", NOTE, text, fix))
     return notes
 
@@ -228,7 +223,7 @@ def _meant(name: str, known: Collection[str]) -> str:
     if name == "CLOUDMONITOR_REGION":
         return "; the region's variable is ALIBABA_CLOUD_REGION_ID"
     near = difflib.get_close_matches(name, list(known), 1, 0.75)
-    return "; %s is there" % near[0] if near else ""
+    return f"; {near[0]} is there" if near else ""
 
 
 def notes_on_use(
@@ -239,7 +234,7 @@ def notes_on_use(
     in_file = [
         option.name
         for option in CONNECTION_OPTIONS
-        if not option.is_credential and settings[option.name].origin.endswith("[%s]" % SECTION)
+        if not option.is_credential and settings[option.name].origin.endswith(f"[{SECTION}]")
     ]
     if id_origin:
         in_file.insert(0, "access_key_id")
@@ -248,8 +243,8 @@ def notes_on_use(
             Finding(
                 "settings",
                 NOTE,
-                "%s in ansible.cfg count%s for the callback and flush_outbox only"
-                % (", ".join(in_file), "s" if len(in_file) == 1 else ""),
+                f"{', '.join(in_file)} in ansible.cfg count{'s' if len(in_file) == 1 else ''} for "
+                "the callback and flush_outbox only",
                 "Give the other modules and the role the same as options or in the environment.",
             )
         )

@@ -64,7 +64,7 @@ def check_signature() -> Finding:
         return Finding(
             "signature",
             WRONG,
-            "this Python cannot sign (%s)" % exc,
+            f"this Python cannot sign ({exc})",
             "Run Ansible with a Python whose hashlib offers MD5 and SHA-1: Cloud Monitor has no "
             "other signature.",
         )
@@ -81,18 +81,18 @@ def check_signature() -> Finding:
 
 def check_library(import_error: str | None = REQUESTS_IMPORT_ERROR) -> Finding:
     """Find requests, and its version. ``import_error``: the traceback of its import, if any."""
-    install = "Install it for the Python that runs Ansible: %s -m pip install requests" % (
-        sys.executable
+    install = (
+        f"Install it for the Python that runs Ansible: {sys.executable} -m pip install requests"
     )
     if import_error is not None:
         reason = import_error.strip().splitlines()[-1]
-        return Finding("requests", WRONG, "cannot be imported (%s)" % reason[:200], install)
+        return Finding("requests", WRONG, f"cannot be imported ({reason[:200]})", install)
     try:
         version = importlib.metadata.version("requests")
     except importlib.metadata.PackageNotFoundError:
         return Finding("requests", OK, "there, of an unknown version")
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_REQUESTS:
-        text = "%s is older than %d.%d" % (version, *OLDEST_REQUESTS)
+        text = f"{version} is older than {'.'.join(map(str, OLDEST_REQUESTS))}"
         return Finding("requests", WRONG, text, install + " --upgrade")
     return Finding("requests", OK, version)
 
@@ -106,7 +106,7 @@ def check_outbox(path: Path, make: bool, needed: bool) -> list[Finding]:
     outbox, before = Outbox(path), 0o700
     if not make and not os.path.lexists(path):
         why = "the callback, which makes it, is not enabled" if not needed else "it is check mode"
-        return [Finding("outbox", SKIPPED, "%s is not there yet, and %s" % (path, why))]
+        return [Finding("outbox", SKIPPED, f"{path} is not there yet, and {why}")]
     try:
         if os.path.lexists(path):
             before = outbox.mode()
@@ -116,26 +116,26 @@ def check_outbox(path: Path, make: bool, needed: bool) -> list[Finding]:
             with outbox.probe():
                 pass
         counted = count(outbox)
-        text = "%s, %s" % (path, _owner_and_mode(path))
+        text = f"{path}, {_owner_and_mode(path)}"
     except (OutboxError, OSError) as exc:
         said = str(exc)
         if not isinstance(exc, OutboxError):
-            said = "outbox: %s cannot be used (%s). Make it writable, or name another one." % (
-                path,
-                exc.strerror or type(exc).__name__,
+            said = (
+                f"outbox: {path} cannot be used ({exc.strerror or type(exc).__name__}). Make it "
+                "writable, or name another one."
             )
         found = of_error("outbox", said.removeprefix("outbox: "))
         return [found if needed else replace(found, state=NOTE)]
     if before & 0o077 and make:
-        text += " (it was %04o, and open to others)" % before
-    waiting = "%d event%s waiting" % (counted.pending, "" if counted.pending == 1 else "s")
-    findings = [Finding("outbox", OK, "%s, %s" % (text, waiting))]
+        text += f" (it was {before:04o}, and open to others)"
+    waiting = f"{counted.pending} event{'' if counted.pending == 1 else 's'} waiting"
+    findings = [Finding("outbox", OK, f"{text}, {waiting}")]
     if before & 0o077 and not make:
         findings.append(
             Finding(
                 "outbox",
                 NOTE,
-                "%s is open to others (mode %04o)" % (path, before),
+                f"{path} is open to others (mode {before:04o})",
                 "Close it with chmod 700. The callback does so, too, when it next reports a run.",
             )
         )
@@ -145,8 +145,8 @@ def check_outbox(path: Path, make: bool, needed: bool) -> list[Finding]:
             Finding(
                 "outbox",
                 NOTE,
-                "%d dead letter%s in %s. The first one says: %s"
-                % (counted.dead_count, "" if counted.dead_count == 1 else "s", outbox.dead, reason),
+                f"{counted.dead_count} dead letter{'' if counted.dead_count == 1 else 's'} in"
+                f" {outbox.dead}. The first one says: {reason}",
                 "Send them once more with aliops.cloudmonitor.flush_outbox and dead: retry, or "
                 "let it drop them.",
             )
@@ -159,7 +159,7 @@ def _owner_and_mode(path: Path) -> str:
     owner = str(found.st_uid)
     with suppress(KeyError):
         owner = pwd.getpwuid(found.st_uid).pw_name
-    return "mode %04o, owner %s" % (stat.S_IMODE(found.st_mode), owner)
+    return f"mode {stat.S_IMODE(found.st_mode):04o}, owner {owner}"
 
 
 class Witness:
@@ -219,7 +219,7 @@ def attempt(
         }
         raw = {"name": EVENT, "content": json.dumps(content), "group_id": group_id}
         event = parse_event(raw, time.time())
-        described = "%s, in the group %d," % (event.name, event.group_id)
+        described = f"{event.name}, in the group {event.group_id},"
         patient = replace(connection, retries=min(connection.retries, 1))
         address = connection.source_ip or own_address()
         Client(patient, credentials, witness, address).send(batches([event]))

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Dict, Mapping, Optional, Tuple
+from collections.abc import Mapping
 
 # System, the variable that gives it away, and the variables of the job and its page: the
 # first that is set counts. Sources: the documentation of AWX ("extra environment of a job"),
 # GitLab ("predefined variables"), GitHub Actions ("default variables") and Jenkins
 # ("environment variables").
-_SYSTEMS: Tuple[Tuple[str, str, Tuple[str, ...], Tuple[str, ...]], ...] = (
+_SYSTEMS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("awx", "AWX_HOST", ("JOB_ID",), ()),
     ("gitlab", "GITLAB_CI", ("CI_JOB_ID",), ("CI_JOB_URL",)),
     ("github", "GITHUB_ACTIONS", ("GITHUB_RUN_ID",), ()),
@@ -19,7 +19,7 @@ _SYSTEMS: Tuple[Tuple[str, str, Tuple[str, ...], Tuple[str, ...]], ...] = (
 )
 
 
-def ci_context(environ: Mapping[str, str]) -> Optional[Dict[str, str]]:
+def ci_context(environ: Mapping[str, str]) -> dict[str, str] | None:
     """Return ``system``, ``url`` and ``job`` of the CI job that runs this; None outside CI.
 
     ``url`` and ``job`` are absent when the system does not tell them.
@@ -36,7 +36,7 @@ def ci_context(environ: Mapping[str, str]) -> Optional[Dict[str, str]]:
     return None
 
 
-def _first(environ: Mapping[str, str], names: Tuple[str, ...]) -> str:
+def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
     return next((environ[name] for name in names if environ.get(name)), "")
 
 
@@ -44,9 +44,9 @@ def _page(system: str, environ: Mapping[str, str]) -> str:
     """Return the page of a job of the systems that give its parts only."""
     job = environ.get("JOB_ID", "")
     if system == "awx" and job:
-        return "%s/#/jobs/playbook/%s" % (environ["AWX_HOST"].rstrip("/"), job)
+        return f"{environ['AWX_HOST'].rstrip('/')}/#/jobs/playbook/{job}"
     parts = [environ.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY")]
     run = environ.get("GITHUB_RUN_ID", "")
     if system == "github" and all(parts) and run:
-        return "%s/actions/runs/%s" % ("/".join(parts), run)
+        return f"{'/'.join(parts)}/actions/runs/{run}"
     return ""

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+from typing import Any
 
 from ...module_utils._api.errors import InvalidInput
 from ...module_utils._api.event import content_text
@@ -38,8 +39,8 @@ class Failure:
     """Where a deployment failed: host, task, and the module's message as far as it may be told."""
 
     host: str
-    task: Optional[str] = None
-    message: Optional[str] = None
+    task: str | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,22 +54,22 @@ class Deployment:
     id: str
     name: str
     status: str = "running"
-    parent: Optional[str] = None
-    version: Optional[str] = None
-    environment: Optional[str] = None
-    playbook: Optional[str] = None
-    user: Optional[str] = None
-    controller: Optional[str] = None
-    started_at: Optional[float] = None
-    finished_at: Optional[float] = None
-    check_mode: Optional[bool] = None
-    hosts: Optional[HostCounts] = None
-    failures: Tuple[Failure, ...] = ()
-    reason: Optional[str] = None
-    ci: Optional[Mapping[str, Any]] = None
-    git: Optional[Mapping[str, Any]] = None
-    context: Optional[Mapping[str, Any]] = None
-    details: Optional[Mapping[str, Any]] = None
+    parent: str | None = None
+    version: str | None = None
+    environment: str | None = None
+    playbook: str | None = None
+    user: str | None = None
+    controller: str | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    check_mode: bool | None = None
+    hosts: HostCounts | None = None
+    failures: tuple[Failure, ...] = ()
+    reason: str | None = None
+    ci: Mapping[str, Any] | None = None
+    git: Mapping[str, Any] | None = None
+    context: Mapping[str, Any] | None = None
+    details: Mapping[str, Any] | None = None
 
     @property
     def phase(self) -> str:
@@ -76,7 +77,7 @@ class Deployment:
         return "start" if self.status == "running" else "finish"
 
     @property
-    def duration_s(self) -> Optional[float]:
+    def duration_s(self) -> float | None:
         """Seconds from start to finish, to the millisecond; a clock set back counts as none."""
         if self.started_at is None or self.finished_at is None:
             return None
@@ -98,9 +99,9 @@ def render(deployment: Deployment) -> str:
         if _size(text) <= MAX_BYTES:
             return text
     raise InvalidInput(
-        "details: are too large: with them the event has %d bytes, %d are allowed. "
-        "Shorten them by %d bytes. No event was sent."
-        % (_size(text), MAX_BYTES, _size(text) - MAX_BYTES)
+        f"details: are too large: with them the event has {_size(text)} bytes, "
+        f"{MAX_BYTES} are allowed. Shorten them by {_size(text) - MAX_BYTES} bytes. No "
+        "event was sent."
     )
 
 
@@ -115,14 +116,14 @@ def check_details(details: Mapping[str, Any]) -> None:
         ) from exc
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidInput(
-            "details: cannot be written as JSON (%s). No event was sent." % exc
+            f"details: cannot be written as JSON ({exc}). No event was sent."
         ) from exc
 
 
-def _members(deployment: Deployment) -> Dict[str, Any]:
+def _members(deployment: Deployment) -> dict[str, Any]:
     """Return the members in their fixed order; unknown ones are absent."""
     one = deployment
-    members: Dict[str, Any] = {
+    members: dict[str, Any] = {
         "schema": SCHEMA,
         "id": one.id,
         "parent": one.parent,
@@ -149,7 +150,7 @@ def _members(deployment: Deployment) -> Dict[str, Any]:
     return _present(members)
 
 
-def _present(members: Mapping[str, Any]) -> Dict[str, Any]:
+def _present(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
@@ -160,7 +161,7 @@ def _smaller(deployment: Deployment) -> Iterator[Deployment]:
         cut = tuple(_cut_texts(failure, characters) for failure in deployment.failures[:number])
         current = replace(deployment, failures=cut)
         yield current
-    without: Dict[str, Any] = {"context": None, "git": None, "ci": None, "failures": ()}
+    without: dict[str, Any] = {"context": None, "git": None, "ci": None, "failures": ()}
     for name, nothing in without.items():
         current = replace(current, **{name: nothing})
         yield current

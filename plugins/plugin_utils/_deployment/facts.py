@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import getpass
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Dict, Mapping, Optional
 
 from .ci import ci_context
 from .git import git_context
@@ -21,17 +21,15 @@ _PARENT_LIMIT = 128
 class Facts:
     """Facts of the controller; None means unknown. The names are those of the event's content."""
 
-    parent: Optional[str] = None
-    playbook: Optional[str] = None
-    user: Optional[str] = None
-    controller: Optional[str] = None
-    ci: Optional[Dict[str, str]] = None
-    git: Optional[Dict[str, str]] = None
+    parent: str | None = None
+    playbook: str | None = None
+    user: str | None = None
+    controller: str | None = None
+    ci: dict[str, str] | None = None
+    git: dict[str, str] | None = None
 
 
-def collect_facts(
-    environ: Mapping[str, str], playbook: Optional[str], folder: Optional[str]
-) -> Facts:
+def collect_facts(environ: Mapping[str, str], playbook: str | None, folder: str | None) -> Facts:
     """Return the facts for a deployment by ``playbook``, whose checkout holds ``folder``.
 
     ``environ`` tells the CI job and the deployment that this one is a part of.
@@ -46,7 +44,7 @@ def collect_facts(
     )
 
 
-def _user() -> Optional[str]:
+def _user() -> str | None:
     try:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):  # a user id without a name, as in a container

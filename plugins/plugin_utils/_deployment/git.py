@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Dict, Optional
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SMALL = 4096
 _PACKED_LIMIT = 16_000_000
 
 
-def git_context(folder: str) -> Optional[Dict[str, str]]:
+def git_context(folder: str) -> dict[str, str] | None:
     """Return ``commit`` and ``branch`` of the checkout that holds ``folder``; None outside one.
 
     ``branch`` is absent with a detached head, ``commit`` on a branch without one. Whatever
@@ -34,7 +33,7 @@ def git_context(folder: str) -> Optional[Dict[str, str]]:
     return None
 
 
-def _git_dir(path: Path) -> Optional[Path]:
+def _git_dir(path: Path) -> Path | None:
     if path.is_dir():
         return path if (path / "HEAD").is_file() else None
     if path.is_file():  # a worktree or a submodule
@@ -44,7 +43,7 @@ def _git_dir(path: Path) -> Optional[Path]:
     return None
 
 
-def _head(git: Path) -> Dict[str, str]:
+def _head(git: Path) -> dict[str, str]:
     head = _read(git / "HEAD")
     if _COMMIT.fullmatch(head):
         return {"commit": head}

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any
 
 from ...module_utils._api.errors import InvalidInput
 from ...module_utils._api.event import Event, parse_event
@@ -46,7 +47,7 @@ def deployment_of(params: Mapping[str, Any], facts: Facts, now: float) -> Deploy
     return deployment
 
 
-def events_of(deployment: Deployment, params: Mapping[str, Any], now: float) -> List[Event]:
+def events_of(deployment: Deployment, params: Mapping[str, Any], now: float) -> list[Event]:
     """Return what to report: the start, or the finish, with a failure event when one is due.
 
     An empty ``failure_event`` turns the failure event off. Raises InvalidInput.
@@ -56,7 +57,7 @@ def events_of(deployment: Deployment, params: Mapping[str, Any], now: float) -> 
         names.append(("failure_event", params["failure_event"]))
     for option, name in names:
         if not name.strip():
-            raise InvalidInput("%s: is empty; give the event a name. No event was sent." % option)
+            raise InvalidInput(f"{option}: is empty; give the event a name. No event was sent.")
     content = render(deployment)
     group_id = params["group_id"]
     return [
@@ -65,7 +66,7 @@ def events_of(deployment: Deployment, params: Mapping[str, Any], now: float) -> 
     ]
 
 
-def deployment_value(deployment: Deployment) -> Dict[str, Any]:
+def deployment_value(deployment: Deployment) -> dict[str, Any]:
     """Return the ``deployment`` of a task's result, which a finish takes. Unknown is None."""
     one = deployment
     return {
@@ -80,10 +81,10 @@ def deployment_value(deployment: Deployment) -> Dict[str, Any]:
     }
 
 
-def _from_options(params: Mapping[str, Any]) -> Dict[str, Any]:
+def _from_options(params: Mapping[str, Any]) -> dict[str, Any]:
     for option in ("deployment", "status"):
         if params.get(option):
-            raise InvalidInput("%s: belongs to phase finish, not to start." % option)
+            raise InvalidInput(f"{option}: belongs to phase finish, not to start.")
     return {
         "id": _id(params.get("id") or str(uuid.uuid4()), "id"),
         "name": _name(params.get("name"), "name"),
@@ -92,10 +93,10 @@ def _from_options(params: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
-def _from_start(params: Mapping[str, Any]) -> Dict[str, Any]:
+def _from_start(params: Mapping[str, Any]) -> dict[str, Any]:
     if not params.get("status"):
         raise InvalidInput("status: is missing; a finish is succeeded, failed or aborted.")
-    given: Optional[Mapping[str, Any]] = params.get("deployment")
+    given: Mapping[str, Any] | None = params.get("deployment")
     prefix = "deployment."
     if given is None:
         if not (params.get("id") and params.get("name")):
@@ -121,8 +122,8 @@ def _id(value: Any, option: str) -> str:
     text = _text(value)
     if not text or len(text) > _ID_LIMIT:
         raise InvalidInput(
-            "%s: must be text of 1 to %d characters; it ties start and finish together."
-            % (option, _ID_LIMIT)
+            f"{option}: must be text of 1 to {_ID_LIMIT} characters; it ties start and finish"
+            " together."
         )
     return text
 
@@ -130,15 +131,15 @@ def _id(value: Any, option: str) -> str:
 def _name(value: Any, option: str) -> str:
     text = _text(value)
     if not text:
-        raise InvalidInput("%s: is missing or empty; name the deployment." % option)
+        raise InvalidInput(f"{option}: is missing or empty; name the deployment.")
     return text
 
 
-def _text(value: Any) -> Optional[str]:
+def _text(value: Any) -> str | None:
     return None if value is None or not str(value).strip() else str(value)
 
 
-def _started_at(given: Mapping[str, Any]) -> Optional[float]:
+def _started_at(given: Mapping[str, Any]) -> float | None:
     value = given.get("started_at")
     if not value:
         return None
@@ -146,5 +147,5 @@ def _started_at(given: Mapping[str, Any]) -> Optional[float]:
         return epoch_of(value)
     except InvalidTime as exc:
         raise InvalidInput(
-            "deployment.started_at: %s. Give the deployment that the start returned." % exc
+            f"deployment.started_at: {exc}. Give the deployment that the start returned."
         ) from exc

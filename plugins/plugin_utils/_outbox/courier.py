@@ -323,4 +323,4 @@ def main() -> None:
         folder = Folder(Outbox(settings.outbox).runs / settings.folder)
         text = str(exc) if isinstance(exc, CloudMonitorError) else repr(exc)
         with contextlib.suppress(OSError):
-            folder.set_status({"state": "trouble", "text": "delivery failed: %s" % text})
+            folder.set_status({"state": "trouble", "text": f"delivery failed: {text}"})

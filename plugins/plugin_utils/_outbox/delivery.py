@@ -142,7 +142,7 @@ class Delivery:
         if not events:
             return "the line of the journal cannot be read"
         if self._clock() - float((entry.record or {})["at"]) > self._ttl:
-            return "not delivered within %g hours" % (self._ttl / 3600)
+            return f"not delivered within {self._ttl / 3600:g} hours"
         return ""
 
     def _pass(self, entry: Entry) -> None:

@@ -37,7 +37,7 @@ def replace_file(path: Path, text: str, durable: bool = False) -> None:
 
     With ``durable`` that holds after a power cut, too. Raises OSError.
     """
-    beside = path.with_name(".%s.%d" % (path.name, os.getpid()))
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NO_FOLLOW
     try:
         descriptor = os.open(beside, flags, 0o600)

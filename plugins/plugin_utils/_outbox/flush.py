@@ -72,7 +72,7 @@ class Flush:
         try:
             self._empty(dead)
         except OSError as exc:
-            why = "outbox: %s cannot be used (%s)." % (self._outbox.root, exc)
+            why = f"outbox: {self._outbox.root} cannot be used ({exc})."
             self._error = DeliveryError(why, OutboxError.kind, keep=True)
         counted = count(self._outbox)
         return Flushed(

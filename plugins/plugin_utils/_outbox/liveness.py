@@ -24,7 +24,7 @@ def process_mark(pid: int) -> str:
     """Return what tells a living process from a later one with the same pid; "" when it is gone."""
     try:
         # The kernel cuts a process's name where it likes, in the middle of a character, too.
-        text = Path("/proc/%d/stat" % pid).read_text(encoding="utf-8", errors="replace")
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         fields = text.rpartition(")")[2].split()
     except FileNotFoundError:
         if Path("/proc/self/stat").exists():

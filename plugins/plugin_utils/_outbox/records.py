@@ -128,5 +128,5 @@ def destination_of(credentials: Credentials) -> str:
     by where it came from.
     """
     if credentials.security_token or credentials.source == "chain":
-        return "source:%s" % credentials.source
-    return "key:%s" % credentials.access_key_id
+        return f"source:{credentials.source}"
+    return f"key:{credentials.access_key_id}"

@@ -211,7 +211,7 @@ class Folder:
             with suppress(OSError):
                 os.unlink(self.path / name)
         # Out of sight first: who looks for folders would make a lock in it, and it would stay.
-        beside = self.path.with_name(".gone.%s.%d" % (self.name, os.getpid()))
+        beside = self.path.with_name(f".gone.{self.name}.{os.getpid()}")
         with suppress(OSError):
             os.rename(self.path, beside)
         for path in (beside, self.path):
@@ -258,8 +258,9 @@ class Outbox:
 
     def _unusable(self, why: OSError) -> OutboxError:
         return OutboxError(
-            "outbox: %s cannot be used (%s). Make it writable, or name another directory as "
-            "outbox or CLOUDMONITOR_OUTBOX." % (self.root, why.strerror or why)
+            f"outbox: {self.root} cannot be used ({why.strerror or why}). Make it writable, or "
+            "name another directory as "
+            "outbox or CLOUDMONITOR_OUTBOX."
         )
 
     def create(self, deployment_id: str) -> Folder:
@@ -271,19 +272,20 @@ class Outbox:
         # Bytes of an id that are no UTF-8 come from an environment variable.
         base = quote(deployment_id, safe="", errors="replace").replace(".", "%2E")[:_NAME_LIMIT]
         for number in range(1, 10_000):
-            path = self.runs / (base if number == 1 else "%s~%d" % (base, number))
+            path = self.runs / (base if number == 1 else f"{base}~{number}")
             try:
                 path.mkdir(mode=0o700)
             except FileExistsError:
                 continue
             except OSError as exc:
                 raise OutboxError(
-                    "outbox: no folder can be made in %s (%s). Make it writable, or name another "
-                    "directory as outbox." % (self.runs, exc.strerror or exc)
+                    f"outbox: no folder can be made in {self.runs} ({exc.strerror or exc}). Make "
+                    "it writable, or name another "
+                    "directory as outbox."
                 ) from exc
             sync_folder(self.runs)
             return Folder(path)
-        raise OutboxError("outbox: %s holds 10,000 folders of one id; empty it." % self.runs)
+        raise OutboxError(f"outbox: {self.runs} holds 10,000 folders of one id; empty it.")
 
     def folders(self) -> list[Folder]:
         """Return the folders of all deployments that are not done with, the oldest first."""
@@ -346,9 +348,7 @@ class Outbox:
     def set_aside(self, folder: Folder) -> Path:
         """Move a folder that cannot be read out of the way; return where to. Raises OSError."""
         for number in range(1, 10_000):
-            target = self.damaged / (
-                folder.name if number == 1 else "%s~%d" % (folder.name, number)
-            )
+            target = self.damaged / (folder.name if number == 1 else f"{folder.name}~{number}")
             if not target.exists():
                 break
         os.rename(folder.path, target)
@@ -368,7 +368,7 @@ class Outbox:
 
         A heartbeat on a network file system carries the server's time, which need not be ours.
         """
-        path = self.root / (".probe.%d" % os.getpid())
+        path = self.root / f".probe.{os.getpid()}"
         try:
             path.touch(mode=0o600)
             yield path.stat().st_mtime

@@ -85,8 +85,8 @@ class Post:
         except OSError as exc:
             self.discard()
             raise OutboxError(
-                "outbox: %s cannot be written (%s). Name another directory as outbox."
-                % (folder.path, exc.strerror or exc)
+                f"outbox: {folder.path} cannot be written ({exc.strerror or exc}). Name another "
+                "directory as outbox."
             ) from exc
 
     def write(self, record: Mapping[str, Any]) -> None:
@@ -96,8 +96,8 @@ class Post:
             folder.append(dict(record))
         except OSError as exc:
             raise OutboxError(
-                "outbox: %s cannot be written (%s); the event is lost."
-                % (folder.path, exc.strerror or exc)
+                f"outbox: {folder.path} cannot be written ({exc.strerror or exc}); the event is "
+                "lost."
             ) from exc
         self._wake()
 
@@ -173,7 +173,7 @@ class Post:
             if alone:
                 return self._waiting("nothing delivers them now")
             if time.monotonic() >= end:
-                return self._waiting("no answer from Cloud Monitor within %g s" % seconds)
+                return self._waiting(f"no answer from Cloud Monitor within {seconds:g} s")
             time.sleep(_LOOK_SECONDS)
 
     @property
@@ -199,15 +199,16 @@ class Post:
 
     def _waiting(self, why: str) -> str:
         return (
-            "not all events of this run are delivered yet; they wait in the outbox %s for a "
-            "later run or aliops.cloudmonitor.flush_outbox. %s" % (self._outbox.root, why)
+            "not all events of this run are delivered yet; they wait in the outbox "
+            f"{self._outbox.root} for a "
+            f"later run or aliops.cloudmonitor.flush_outbox. {why}"
         )
 
     def _buried(self, why: object) -> str:
         self._outbox.newly_dead()  # said here, so that the next run need not
-        return "events of this run were refused and are kept as dead letters in %s. %s" % (
-            self._outbox.dead,
-            why,
+        return (
+            f"events of this run were refused and are kept as dead letters in {self._outbox.dead}. "
+            f"{why}"
         )
 
     def _wake(self) -> None:

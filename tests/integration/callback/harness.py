@@ -53,7 +53,7 @@ def until(holds: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Non
     """Wait for a condition; raises AssertionError with ``what`` when it does not come true."""
     end = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < end, "%s: not so after %g s" % (what, seconds)
+        assert time.monotonic() < end, f"{what}: not so after {seconds:g} s"
         time.sleep(0.02)
 
 
@@ -100,7 +100,7 @@ class Running:
     """One command at work. Its output goes to a file, so that nobody waits for a reader."""
 
     def __init__(self, command: Sequence[str | Path], folder: Path, env: dict[str, str]) -> None:
-        self._output = folder / ("output-%d" % time.monotonic_ns())
+        self._output = folder / (f"output-{time.monotonic_ns()}")
         self._since = time.monotonic()
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
@@ -134,7 +134,7 @@ class Running:
         except subprocess.TimeoutExpired:
             self.kill()
             self.process.wait()
-            raise AssertionError("it hangs: %s" % self.output) from None
+            raise AssertionError(f"it hangs: {self.output}") from None
         return Ended(rc, quiet.hear(self.output), time.monotonic() - self._since)
 
 
@@ -154,8 +154,8 @@ class Project:
         """Write ansible.cfg with the callback enabled and these lines in its section."""
         self.write(
             "ansible.cfg",
-            "[defaults]\ncallbacks_enabled = %s\ninventory = hosts\n"
-            "[callback_deployment_events]\n%s\n" % (CALLBACK, section),
+            f"[defaults]\ncallbacks_enabled = {CALLBACK}\ninventory = hosts\n"
+            f"[callback_deployment_events]\n{section}\n",
         )
 
     def write(self, name: str, content: str | Plays) -> Path:
@@ -280,7 +280,7 @@ class Project:
                 for pid in left:
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
-                raise AssertionError("left behind: %s" % left)
+                raise AssertionError(f"left behind: {left}")
             time.sleep(0.02)
 
 

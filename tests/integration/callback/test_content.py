@@ -89,7 +89,7 @@ def test_what_is_reported_inside_names_the_run_as_its_parent(project: Project) -
     project.write("step.yml", "- ansible.builtin.debug:\n")
     outer = [
         play(
-            {"ansible.builtin.command": "%s nested.yml" % ansible_playbook(), "delegate_to": "h1"},
+            {"ansible.builtin.command": f"{ansible_playbook()} nested.yml", "delegate_to": "h1"},
             {"ansible.builtin.debug": {
                 "msg": "ID {{ lookup('ansible.builtin.env', 'CLOUDMONITOR_RUN_ID') }}"}},
             {"aliops.cloudmonitor.deployment_event": {"phase": "start", "name": "module"}},
@@ -107,7 +107,7 @@ def test_what_is_reported_inside_names_the_run_as_its_parent(project: Project) -
     project.settled()
     outer_start = project.events(name="site")[0]
     assert "parent" not in outer_start
-    assert "ID %s" % outer_start["id"] in ended.output
+    assert f"ID {outer_start['id']}" in ended.output
     counted = Counter(
         (event["name"], event["event"], event.get("parent")) for event in project.events()
     )
@@ -157,8 +157,8 @@ def test_only_playbooks_that_are_wanted_are_reported(project: Project) -> None:
 
 
 def test_failures_tell_as_much_as_was_asked_for(project: Project) -> None:
-    hosts = ["n%02d" % number for number in range(12)]
-    project.write("hosts", "\n".join("%s ansible_connection=local" % host for host in hosts))
+    hosts = [f"n{number:02}" for number in range(12)]
+    project.write("hosts", "\n".join(f"{host} ansible_connection=local" for host in hosts))
     hidden = fail("{{ msg }}", name="Hidden {{ msg }}", no_log=True, vars={"msg": "canary-5Qz"})
     hidden["when"] = "inventory_hostname == 'n00'"
     project.write("fails.yml", [play(hidden, fail("x" * 300), hosts="all")])
@@ -192,7 +192,7 @@ def test_an_empty_failure_event_turns_it_off(project: Project) -> None:
 
 
 def test_a_very_long_content_is_shortened_and_says_so(project: Project) -> None:
-    names = ["big_%d" % number for number in range(6)]
+    names = [f"big_{number}" for number in range(6)]
     extra = json.dumps(dict.fromkeys(names, "y" * 1000))
     both = [{"host": host, "task": "Migrate"} for host in ("h1", "h2")]
 

@@ -46,7 +46,7 @@ def encrypted(project: Project, name: str, text: str) -> str:
 def test_named_variables_are_copied_and_what_may_not_leave_is_left_out(project: Project) -> None:
     project.write("vaulted.yml", encrypted(project, "vaulted", VAULTED))
     project.write("looked-up.txt", LOOKED_UP)
-    lookup = "{{ lookup('ansible.builtin.file', '%s/looked-up.txt') }}" % project.folder
+    lookup = f"{{{{ lookup('ansible.builtin.file', '{project.folder}/looked-up.txt') }}}}"
     variables = {
         "stage": "blue",
         "composed": "{{ release }}-{{ stage }}",

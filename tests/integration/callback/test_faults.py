@@ -61,7 +61,7 @@ def endpoint(fault: str) -> Iterator[str]:
                     waiting = stack.enter_context(socket.socket())
                     waiting.setblocking(False)
                     waiting.connect_ex(listener.getsockname())
-            yield "http://127.0.0.1:%d" % listener.getsockname()[1]
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         else:
             keys = [Credential(KEY_ID, SECRET)]
             yield stack.enter_context(Receiver(keys, faults=[fault])).url

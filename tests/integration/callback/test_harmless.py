@@ -79,7 +79,7 @@ def test_no_thread_no_http_library_and_no_open_file_is_added_to_ansible(project:
     project.write("callback_plugins/witness.py", WITNESS)
     project.write("site.yml", [play(say())])
     seen = {}
-    for name, enabled in (("with", "witness,%s" % CALLBACK), ("without", "witness")):
+    for name, enabled in (("with", f"witness,{CALLBACK}"), ("without", "witness")):
         run = project.start(
             "site.yml",
             ANSIBLE_CALLBACKS_ENABLED=enabled,
@@ -111,13 +111,13 @@ def test_forks_with_dns_and_tls_in_them_never_hang_while_an_event_is_in_flight(
     project: Project, certificate: Path
 ) -> None:
     project.receiver.set_faults(["hang*inf"])
-    hosts = "".join("n%d\n" % number for number in range(HOSTS))
-    project.write("hosts", "[deployed]\n%s[all:vars]\nansible_connection=local\n" % hosts)
+    hosts = "".join(f"n{number}\n" for number in range(HOSTS))
+    project.write("hosts", f"[deployed]\n{hosts}[all:vars]\nansible_connection=local\n")
     project.write("lookup_plugins/handshake.py", HANDSHAKE)
     keys = [Credential(KEY_ID, SECRET)]
     key = str(certificate.with_name("key.pem"))
     with Receiver(keys, tls_cert=str(certificate), tls_key=key) as tls:
-        handshake = "{{ lookup('handshake', %d) }}" % tls.port
+        handshake = f"{{{{ lookup('handshake', {tls.port}) }}}}"
         run = project.start(
             [play({**project.wait_task(), "run_once": True}, *[say(handshake)] * TASKS)],
             "-f", str(FORKS),

@@ -62,7 +62,7 @@ def test_the_next_run_says_in_one_line_what_waits_and_delivers_it(project: Proje
 
     lines = [line for line in ended.output.splitlines() if line.startswith("aliops.cloudmonitor:")]
     assert lines == [
-        "aliops.cloudmonitor: 2 earlier deployments with undelivered events in %s" % project.outbox
+        f"aliops.cloudmonitor: 2 earlier deployments with undelivered events in {project.outbox}"
     ]
     assert names(project, "A") == names(project, "B") == ALL_EVENTS
     assert project.waiting() == []

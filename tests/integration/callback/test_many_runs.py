@@ -35,9 +35,9 @@ def test_ten_runs_at_once_on_one_outbox_deliver_every_event_once(project: Projec
     project.write("works.yml", [play(say())])
     project.write("fails.yml", [play(fail())])
     runs = {
-        "run-%d" % number: project.start(
+        f"run-{number}": project.start(
             "fails.yml" if number % 2 else "works.yml",
-            CLOUDMONITOR_DEPLOYMENT_ID="run-%d" % number,
+            CLOUDMONITOR_DEPLOYMENT_ID=f"run-{number}",
             CLOUDMONITOR_LINGER="30",
             CLOUDMONITOR_FLUSH_TIMEOUT="30",
         )
@@ -49,7 +49,7 @@ def test_ten_runs_at_once_on_one_outbox_deliver_every_event_once(project: Projec
     project.settled()
     counted = Counter((event["id"], event["event"]) for event in project.events())
     expected = {(name, event) for name in runs for event in (START, FINISH)}
-    expected |= {("run-%d" % number, FAILURE) for number in range(1, 10, 2)}
+    expected |= {(f"run-{number}", FAILURE) for number in range(1, 10, 2)}
     assert counted == dict.fromkeys(expected, 1)
     assert project.waiting() == project.dead() == []
 
@@ -86,7 +86,7 @@ def test_runs_and_couriers_killed_at_random_moments_lose_nothing(project: Projec
     repeated = [one for one, number in counted.items() if number > 1]
     # A kill between the service's acceptance and the note of its answer repeats a request. It is
     # milliseconds long, and longer on a busy machine: two such kills are luck, more are a bug.
-    print("%d kills, %d events, repeated: %s" % (chaos.kills, len(counted), repeated))  # noqa: T201
+    print(f"{chaos.kills} kills, {len(counted)} events, repeated: {repeated}")  # noqa: T201
     assert len(repeated) <= 2 * len(ALL_EVENTS), repeated
     assert project.dead() == []
     # What was killed before it had written a line has nothing to deliver.
@@ -109,7 +109,7 @@ class Chaos:
         while self.kills < KILLS:
             with self._lock:
                 self._started += 1
-                name = "run-%d" % self._started
+                name = f"run-{self._started}"
             run = self._project.start(
                 *["works.yml"] * PLAYBOOKS,
                 CLOUDMONITOR_DEPLOYMENT_ID=name,
@@ -118,7 +118,7 @@ class Chaos:
             self._disturb(run, rng)
             ended = run.ended().may_warn(PRODUCT)
             if ended.rc == 0:
-                ids = [name, *("%s/%d" % (name, number) for number in range(2, PLAYBOOKS + 1))]
+                ids = [name, *(f"{name}/{number}" for number in range(2, PLAYBOOKS + 1))]
                 self.completed.update(ids)
 
     def _disturb(self, run: Running, rng: random.Random) -> None:

@@ -48,7 +48,7 @@ def secretive(project: Project) -> Plays:
     project.write("vaulted.yml", encrypted(project, "vaulted", VAULTED))
     hidden: dict[str, Any] = {
         "name": "Log in as {{ secret_name }}",
-        "ansible.builtin.raw": "echo %s {{ secret_argument }} {{ vaulted }}; exit 1" % RESULT,
+        "ansible.builtin.raw": f"echo {RESULT} {{{{ secret_argument }}}} {{{{ vaulted }}}}; exit 1",
         "no_log": True,
     }
     secrets = {"secret_name": NAME, "secret_argument": ARGUMENT, "played": PLAYED}
@@ -65,7 +65,7 @@ def secretive(project: Project) -> Plays:
     ]
 
 
-ARGUMENTS = ("-vvvv", "--vault-password-file", "password", "-e", "extra=%s" % EXTRA)
+ARGUMENTS = ("-vvvv", "--vault-password-file", "password", "-e", f"extra={EXTRA}")
 
 
 def test_no_secret_is_in_the_events_or_in_what_the_callback_says(project: Project) -> None:
@@ -120,7 +120,7 @@ def test_no_secret_is_in_the_outbox_or_in_the_process_of_the_courier(project: Pr
 def check_courier(project: Project) -> int:
     """Look through everything that other users and tools can see of the courier."""
     (courier,) = project.couriers()
-    place = Path("/proc/%d" % courier)
+    place = Path(f"/proc/{courier}")
     for name in ("cmdline", "environ"):
         shown = (place / name).read_bytes()
         for canary in (*ALL, EXTRA, KEY_ID):

@@ -43,8 +43,9 @@ context_vars = release, stage
 def test_options_come_from_the_configuration_file(project: Project) -> None:
     outbox = project.folder / "elsewhere" / "deep"
     project.config(
-        SETTINGS + "outbox = %s\naccess_key_id = %s\nendpoint = %s\nlinger = 3\ntimeout = 4\n"
-        "source_ip = 192.0.2.7\n" % (outbox, KEY_ID, project.receiver.url)
+        SETTINGS + f"outbox = {outbox}\naccess_key_id = {KEY_ID}\n"
+        f"endpoint = {project.receiver.url}\nlinger = 3\ntimeout = 4\n"
+        "source_ip = 192.0.2.7\n"
     )
 
     ended = project.run(
@@ -136,15 +137,15 @@ def test_enabled_under_two_names_it_reports_once(project: Project) -> None:
     project.write("collections/ansible_collections/our/names/plugins/callback/.keep", "")
     project.write(
         "collections/ansible_collections/our/names/meta/runtime.yml",
-        "plugin_routing: {callback: {again: {redirect: %s}}}" % CALLBACK,
+        f"plugin_routing: {{callback: {{again: {{redirect: {CALLBACK}}}}}}}",
     )
     project.write("collections/ansible_collections/our/names/galaxy.yml", "{}")
-    paths = "%s:%s" % (project.folder / "collections", os.environ["ANSIBLE_COLLECTIONS_PATH"])
+    paths = f"{project.folder / 'collections'}:{os.environ['ANSIBLE_COLLECTIONS_PATH']}"
 
     ended = project.run(
         [play(say())],
         ANSIBLE_COLLECTIONS_PATH=paths,
-        ANSIBLE_CALLBACKS_ENABLED="%s,our.names.again,%s" % (CALLBACK, CALLBACK),
+        ANSIBLE_CALLBACKS_ENABLED=f"{CALLBACK},our.names.again,{CALLBACK}",
     )
 
     assert (ended.rc, ended.warnings) == (0, []), ended.output

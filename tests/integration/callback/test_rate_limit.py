@@ -50,13 +50,13 @@ def controllers(tmp_path: Path, account: Receiver) -> Iterator[list[Project]]:
     """Projects on controllers of their own, as far as outboxes go, and of one account."""
     with ExitStack() as stack:
         yield [
-            stack.enter_context(using(tmp_path / ("controller-%d" % number), account))
+            stack.enter_context(using(tmp_path / (f"controller-{number}"), account))
             for number in range(CONTROLLERS)
         ]
 
 
 def name_of(number: int, kind: str) -> str:
-    return "%s-of-%d" % (kind, number)
+    return f"{kind}-of-{number}"
 
 
 def alone(controller: Project) -> None:
@@ -84,7 +84,7 @@ def leave_behind(controllers: list[Project]) -> set[str]:
         assert len(controller.waiting()) == EARLIER
     bases = [name_of(number, "earlier") for number in range(CONTROLLERS)]
     return {
-        base if number == 1 else "%s/%d" % (base, number)
+        base if number == 1 else f"{base}/{number}"
         for base in bases
         for number in range(1, EARLIER + 1)
     }
@@ -97,8 +97,8 @@ def start_all(controllers: list[Project]) -> list[Running]:
             [play(controller.wait_task(), hosts="h1")],
             CLOUDMONITOR_DEPLOYMENT_ID=name_of(number, "healthy"),
             CLOUDMONITOR_FLUSH_TIMEOUT="0",
-            CLOUDMONITOR_LINGER="%g" % SECONDS,
-            CLOUDMONITOR_TIMEOUT="%g" % TRY,
+            CLOUDMONITOR_LINGER=f"{SECONDS:g}",
+            CLOUDMONITOR_TIMEOUT=f"{TRY:g}",
         )
         for number, controller in enumerate(controllers)
     ]

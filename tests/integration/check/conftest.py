@@ -33,7 +33,7 @@ class Told:
 
     def lines(self, task: str) -> list[str]:
         """The lines of one of its lists, none when it is not there."""
-        part = self.output.partition("TASK [%s]" % task)[2].partition("\nTASK [")[0]
+        part = self.output.partition(f"TASK [{task}]")[2].partition("\nTASK [")[0]
         found = re.search(r'"msg": (\[.*?^    \])', part, re.MULTILINE | re.DOTALL)
         shown: list[str] = json.loads(found.group(1)) if found else []
         return shown
@@ -46,7 +46,7 @@ class Told:
         for line in self.lines("What was found"):
             state, name, text = line[:8].strip(), line[9:22].strip(), line[23:]
             if rank.index(state) >= rank.index(found.get(name, "ok").split()[0]):
-                found[name] = "%s %s" % (state, text)
+                found[name] = f"{state} {text}"
         return found
 
     @property

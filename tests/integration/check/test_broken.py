@@ -113,7 +113,7 @@ def test_region_whose_endpoint_cannot_be_reached_from_here(project: Checked) -> 
 def test_endpoint_that_refuses_connections(project: Checked) -> None:
     with socket.socket() as taken:  # bound and not listening
         taken.bind(("127.0.0.1", 0))
-        url = "http://127.0.0.1:%d" % taken.getsockname()[1]
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         told = project.check(CLOUDMONITOR_ENDPOINT=url)
 
     assert told.wrong == ["endpoint"]
@@ -169,7 +169,7 @@ def test_ca_path_that_is_not_there(project: Checked) -> None:
     told = project.check(CLOUDMONITOR_CA_PATH=str(project.folder / "gone.pem"))
 
     assert told.wrong == ["settings"]
-    assert "there is no file or directory %s/gone.pem" % project.folder in told.fixes
+    assert f"there is no file or directory {project.folder}/gone.pem" in told.fixes
     assert told.states["endpoint"] == "skipped"
 
 
@@ -188,7 +188,7 @@ def test_a_clock_that_is_wrong(
 
     direction = "ahead of" if offset < 0 else "behind"
     assert told.wrong == ["clock"]
-    assert "clock is %d minutes %s" % (abs(offset) // 60, direction) in told.checks["clock"]
+    assert f"clock is {int(abs(offset) // 60)} minutes {direction}" in told.checks["clock"]
     assert "NTP" in told.fixes
     assert told.states["endpoint"] == "ok"
     assert told.states["test event"] == ("ok" if events else "skipped")
@@ -219,7 +219,7 @@ def test_outbox_that_cannot_be_used(project: Checked, obstacle: str) -> None:
     told = project.check(CLOUDMONITOR_OUTBOX=str(outbox))
 
     assert told.wrong == ["outbox"]
-    assert "%s cannot be used" % outbox in told.checks["outbox"]
+    assert f"{outbox} cannot be used" in told.checks["outbox"]
     assert "Make it writable, or name another directory as outbox" in told.fixes
     assert told.states["test event"] == "ok"
 

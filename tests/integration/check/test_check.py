@@ -61,12 +61,12 @@ def test_it_says_of_each_setting_where_it_comes_from_and_shows_no_secret(
         CLOUDMONITOR_TIMEOUT=None,
     )
 
-    file = "%s/ansible.cfg [callback_deployment_events]" % project.folder
+    file = f"{project.folder}/ansible.cfg [callback_deployment_events]"
     assert told.rc == 0
     assert told.settings["region"] == "cn-beijing ALICLOUD_REGION"
     assert told.settings["network"] == "public default"
     assert told.settings["timeout"] == "9.0 " + file
-    assert told.settings["endpoint"] == "%s CLOUDMONITOR_ENDPOINT" % project.receiver.url
+    assert told.settings["endpoint"] == f"{project.receiver.url} CLOUDMONITOR_ENDPOINT"
     assert told.settings["access_key_id"] == "LTAI5t...ion ALICLOUD_ACCESS_KEY"
     assert told.settings["access_key_secret"] == "given ALIBABA_CLOUD_ACCESS_KEY_SECRET"
     assert told.settings["security_token"] == "not set"
@@ -76,12 +76,12 @@ def test_it_says_of_each_setting_where_it_comes_from_and_shows_no_secret(
 
 
 def test_an_id_in_ansible_cfg_counts_with_the_secret_of_the_environment(project: Checked) -> None:
-    project.config("access_key_id = %s" % KEY_ID)
+    project.config(f"access_key_id = {KEY_ID}")
 
     told = project.check(ALIBABA_CLOUD_ACCESS_KEY_ID=None)
 
     assert told.rc == 0
-    assert told.settings["access_key_id"].startswith("LTAI5t...ion %s" % project.folder)
+    assert told.settings["access_key_id"].startswith(f"LTAI5t...ion {project.folder}")
     assert "access_key_id in ansible.cfg counts for the callback and flush_outbox" in told.output
 
 
@@ -155,7 +155,7 @@ def test_what_waits_and_what_was_refused_is_told_and_left_where_it_is(project: C
 
 
 def test_names_that_nothing_reads_are_told(project: Checked) -> None:
-    project.config("regoin = cn-shanghai\naccess_key_secret = %s" % SECRET)
+    project.config(f"regoin = cn-shanghai\naccess_key_secret = {SECRET}")
 
     told = project.check(CLOUDMONITOR_REGION="cn-beijing", CLOUDMONITOR_LINGR="3")
 

@@ -33,4 +33,4 @@ def test_the_commands_and_the_lists_are_as_the_guide_says(project: Checked) -> N
     sample = re.findall(r"^   (?:ok|WRONG|skipped) +(\w+(?: event)?) ", text, re.MULTILINE)
     assert sample == names
     for title in re.findall(r"^``(.*)``$", text, re.MULTILINE):
-        assert "TASK [%s]" % title in broken.output
+        assert f"TASK [{title}]" in broken.output

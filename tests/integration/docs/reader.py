@@ -38,7 +38,7 @@ class Reader:
         known = shell(self._guide)
         found = [one for one in known if one.text.strip() == words]
         found = found or [one for one in known if words in one.text]
-        assert len(found) == 1, "%s: %d blocks with %r" % (self._guide.name, len(found), words)
+        assert len(found) == 1, f"{self._guide.name}: {len(found)} blocks with {words!r}"
         return found[0]
 
     def type(

@@ -77,7 +77,7 @@ def test_a_run_that_hangs_is_ended_by_the_limit_and_reported(
     command = reader.command("timeout --kill-after").text
     assert " 3600 " in command
     for seconds in (5, 15, 45):
-        ended = reader.run(command.replace(" 3600 ", " %d " % seconds))
+        ended = reader.run(command.replace(" 3600 ", f" {int(seconds)} "))
         assert ended.rc == 124, ended.output
         if (project.folder / "under-way").exists():
             break

@@ -72,7 +72,7 @@ def test_the_outbox_can_be_looked_at_counted_and_emptied(project: Project, reade
     assert "A\n" in looked
     assert "B.jsonl" in looked
     assert '"state": "trouble"' in looked
-    assert '1 "destination":"key:%s"' % KEY_ID in fine(reader.type('"destination":'))
+    assert f'1 "destination":"key:{KEY_ID}"' in fine(reader.type('"destination":'))
     counted = reader.type(" -C ", **NO_KEY)
     assert numbers(counted) == {"delivered": 0, "pending": 3, "dead_count": 2}
     assert "cms:PutCustomEvent" in fine(reader.type('"reason":'))
@@ -109,7 +109,7 @@ def key_file(project: Project, reader: Reader) -> None:
         "cloudmonitor.env",
         change=lambda text: text.replace("LTAI5tExample", KEY_ID).replace("the-secret", SECRET),
     )
-    project.config("endpoint = %s" % project.receiver.url)
+    project.config(f"endpoint = {project.receiver.url}")
 
 
 def test_cron_delivers_with_nothing_but_the_file_with_the_accesskey(

@@ -59,7 +59,7 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("install")
     with Receiver([Credential(KEY_ID, SECRET)]) as receiver, using(folder / "p", receiver) as made:
         reader = Reader(GUIDE, made)
-        build = "ansible-galaxy collection build %s --output-path %s" % (ROOT, folder)
+        build = f"ansible-galaxy collection build {ROOT} --output-path {folder}"
         (archive,) = re.findall(r"at (\S+\.tar\.gz)", fine(reader.run(build)))
         *environment, install = INSTALL.splitlines()
         assert environment == [
@@ -106,7 +106,7 @@ def test_the_first_event_arrives_and_a_failure_has_one_more(
 
     output = fine(reader.run(script.replace("8095", port), **NOTHING_SET))
 
-    assert "listening on http://127.0.0.1:%s" % port in output
+    assert f"listening on http://127.0.0.1:{port}" in output
     written = (project.folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
     events = [json.loads(line) for line in written]
     names = [event["name"] for event in events]

@@ -46,7 +46,7 @@ def follow(project: Project) -> Callable[..., Ended]:
 
 
 def told(project: Project) -> list[str]:
-    return ["%(event)s %(status)s" % event for event in project.events()]
+    return ["{event} {status}".format(**event) for event in project.events()]
 
 
 @pytest.mark.parametrize("playbook", ["site.yml", "block.yml"])
@@ -59,7 +59,7 @@ def test_the_forms_that_work_report_a_success(
     assert told(project) == SUCCEEDED
     assert {event["name"] for event in project.events()} == {"shop"}
     for host in ("h1", "h2", "h3"):
-        assert (project.folder / ("shop-%s.txt" % host)).read_text() == "1.4.2\n"
+        assert (project.folder / (f"shop-{host}.txt")).read_text() == "1.4.2\n"
     if playbook == "site.yml":
         assert [event["version"] for event in project.events()] == ["1.4.2"] * 2
 

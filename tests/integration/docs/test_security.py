@@ -29,7 +29,7 @@ def test_what_is_installed_is_verified_until_somebody_changes_it_and_can_be_remo
     operations = Reader(guide("guide_operations"), project)
     security = Reader(guide("guide_security"), project)
     build, checksum, install = security.command("sha256sum").text.splitlines()
-    fine(security.run("%s %s" % (build, ROOT), **OWN))
+    fine(security.run(f"{build} {ROOT}", **OWN))
     assert "aliops-cloudmonitor-" in fine(security.run(checksum, **OWN))
     installed = project.folder / ".ansible/collections/ansible_collections/aliops/cloudmonitor"
 

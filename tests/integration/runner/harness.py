@@ -107,7 +107,7 @@ class Job:
 
     def run(self, **variables: str | None) -> Running:
         """Start ``ansible-runner run``."""
-        return self._start("%s run %s -i %s -p site.yml" % self._words(), **variables)
+        return self._start("{} run {} -i {} -p site.yml".format(*self._words()), **variables)
 
     def stream(self, **variables: str | None) -> Running:
         """Start ``transmit | worker | process``, as the nodes of a mesh do."""
@@ -174,7 +174,7 @@ class Job:
 
 def _parent(pid: int) -> int:
     try:
-        fields = Path("/proc/%d/stat" % pid).read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0
     return int(fields[1])

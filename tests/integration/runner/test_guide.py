@@ -56,7 +56,7 @@ def test_the_settings_of_awx_are_variables_of_options() -> None:
 
     assert set(settings) - documented == set()
     example = block(GUIDE, "ansible.cfg").text
-    assert "outbox = %s\n" % settings["CLOUDMONITOR_OUTBOX"] in example
+    assert f"outbox = {settings['CLOUDMONITOR_OUTBOX']}\n" in example
 
 
 def test_the_table_of_ci_says_what_is_reported() -> None:
@@ -79,7 +79,7 @@ def test_the_figures_of_the_pace_are_those_of_the_client() -> None:
     from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api import client
 
     text = " ".join(section(GUIDE, "Twenty requests a second for all").split())
-    assert "at most one request in %d milliseconds" % round(client.MIN_INTERVAL * 1000) in text
+    assert f"at most one request in {round(client.MIN_INTERVAL * 1000)} milliseconds" in text
     first, last = client.backoff(0, 1.0), client.backoff(20, 1.0)
     assert (first, last, client.backoff(3, 1.0)) == (0.5, 8.0, 4.0)
     assert client.backoff(0, 0.0) == first / 2

@@ -71,7 +71,7 @@ def expect_unknown_callback(ended: Ended) -> None:
 def test_the_example_configuration_keeps_events_in_its_volume_for_the_next_job(job: Job) -> None:
     project = job.project
     example = (FILES / "ansible.cfg").read_text(encoding="utf-8")
-    text, count = re.subn(r"(?m)^outbox = .*$", "outbox = %s" % project.outbox, example)
+    text, count = re.subn(r"(?m)^outbox = .*$", f"outbox = {project.outbox}", example)
     assert count == 1
     job.write("project/ansible.cfg", text)
     settings = configparser.ConfigParser()

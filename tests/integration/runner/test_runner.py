@@ -25,7 +25,7 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.runner.harness im
     Job,
 )
 
-CI = {"system": "awx", "url": "%s/#/jobs/playbook/%s" % (HOST, JOB), "job": JOB}
+CI = {"system": "awx", "url": f"{HOST}/#/jobs/playbook/{JOB}", "job": JOB}
 WAYS = pytest.mark.parametrize("way", ["run", "stream"])
 
 

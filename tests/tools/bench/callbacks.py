@@ -68,12 +68,7 @@ class Size:
     def title(self) -> str:
         """The size in words."""
         kind = "" if self.forked else ", without forks"
-        return "%d host%s x %d tasks%s" % (
-            self.hosts,
-            "" if self.hosts == 1 else "s",
-            self.tasks,
-            kind,
-        )
+        return f"{self.hosts} host{'' if self.hosts == 1 else 's'} x {self.tasks} tasks{kind}"
 
 
 @dataclass(frozen=True)
@@ -118,7 +113,7 @@ def environment(callback: str, url: str, folder: Path) -> dict[str, str]:
     if CALLBACKS[callback]:
         env["ANSIBLE_CALLBACKS_ENABLED"] = CALLBACKS[callback]
     if callback == "ours, timed":
-        env["ANSIBLE_CALLBACKS_ENABLED"] = "time_callback,%s" % OURS
+        env["ANSIBLE_CALLBACKS_ENABLED"] = f"time_callback,{OURS}"
     return env
 
 
@@ -133,7 +128,7 @@ def playbook(size: Size, folder: Path) -> list[str]:
         play["strategy"] = "answer_without_forking"
     (folder / "bench.yml").write_text(json.dumps([play]))
     inventory = "".join(
-        "host%03d ansible_connection=local\n" % number for number in range(size.hosts)
+        f"host{number:03} ansible_connection=local\n" for number in range(size.hosts)
     )
     (folder / "hosts").write_text(inventory)
     return ["ansible-playbook", "-i", str(folder / "hosts"), str(folder / "bench.yml")]
@@ -256,38 +251,22 @@ def rows() -> Iterator[dict[str, Any]]:
 
 def line(row: Mapping[str, Any]) -> str:
     """Return a row of the table as text."""
-    adds = "> %.0f s" % LONGEST if row["stopped"] else "%+.2f s" % row["adds_seconds"]
-    inside = "" if row["inside_seconds"] is None else "%9.3f s" % row["inside_seconds"]
-    return "%-34s %-9s %-14s %8.2f s %10s %7.3f %7.3f %+7.1f MiB %9g %s" % (
-        row["size"],
-        row["endpoint"],
-        row["callback"],
-        row["seconds"],
-        adds,
-        row["ratio"],
-        row["work_ratio"],
-        row["adds_mib"],
-        row["requests"],
-        inside,
+    adds = f"> {LONGEST:.0f} s" if row["stopped"] else f"{row['adds_seconds']:+.2f} s"
+    inside = "" if row["inside_seconds"] is None else f"{row['inside_seconds']:9.3f} s"
+    return (
+        f"{row['size']:34} {row['endpoint']:9} {row['callback']:14} {row['seconds']:8.2f} s "
+        f"{adds:>10} {row['ratio']:7.3f} {row['work_ratio']:7.3f} {row['adds_mib']:+7.1f} MiB "
+        f"{row['requests']:9g} {inside}"
     )
 
 
 def main() -> int:
     """Print the table as it comes, and write it as JSON."""
     adopt_orphans()
-    head = (
-        "run",
-        "endpoint",
-        "callback",
-        "wall",
-        "adds",
-        "ratio",
-        "work",
-        "memory",
-        "requests",
-        "inside",
-    )
-    print("%-34s %-9s %-14s %10s %10s %7s %7s %11s %9s %11s" % head, flush=True)
+    names = "wall", "adds", "ratio", "work", "memory", "requests", "inside"
+    widths = 10, 10, 7, 7, 11, 9, 11
+    head = " ".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
+    print(f"{'run':34} {'endpoint':9} {'callback':14} {head}", flush=True)
     table = []
     for row in rows():
         table.append(row)

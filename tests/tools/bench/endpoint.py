@@ -32,7 +32,7 @@ class Endpoint:
     @property
     def url(self) -> str:
         """The base URL; with the mode ``refused`` nothing listens there."""
-        return "http://127.0.0.1:%d" % self._listener.getsockname()[1]
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Endpoint:
         """Start to answer."""

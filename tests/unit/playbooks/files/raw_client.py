@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
-from typing import Any, Optional
+from typing import Any
 
 from receiver.types import Credential, RawRequest
 
@@ -32,10 +32,10 @@ def body_of(*events: Mapping[str, Any]) -> bytes:
 
 
 def signed(
-    body: Optional[bytes] = None,
+    body: bytes | None = None,
     credential: Credential = CREDENTIAL,
-    now: Optional[float] = None,
-    changes: Optional[Mapping[str, Optional[str]]] = None,
+    now: float | None = None,
+    changes: Mapping[str, str | None] | None = None,
     target: str = PATH,
 ) -> RawRequest:
     """A request as a right client sends it.
@@ -43,7 +43,7 @@ def signed(
     ``changes`` replaces headers, before the signature is made, or with None leaves them out.
     """
     body = body_of() if body is None else body
-    headers: dict[str, Optional[str]] = {
+    headers: dict[str, str | None] = {
         "Host": "127.0.0.1",
         "User-Agent": "raw-client/1",
         "Content-MD5": hashlib.md5(body).hexdigest().upper(),
@@ -108,7 +108,7 @@ def read_reply(sock: socket.socket, method: str = "POST") -> Reply:
         response.close()
 
 
-def exchange(port: int, request: Optional[RawRequest] = None, data: bytes = b"") -> Reply:
+def exchange(port: int, request: RawRequest | None = None, data: bytes = b"") -> Reply:
     """Send a request, by default a right one, or any bytes, on a connection of its own."""
     with connect(port) as sock:
         sock.sendall(data or on_the_wire(signed() if request is None else request))

@@ -113,15 +113,14 @@ def test_a_secret_in_ansible_cfg_is_read_by_nothing_and_shown_by_nothing(
 ) -> None:
     config = tmp_path / "ansible.cfg"
     config.write_text(
-        "[callback_deployment_events]\nstart_event = %s\naccess_key_secret = %s\n"
-        % (SECRET, SECRET)
+        f"[callback_deployment_events]\nstart_event = {SECRET}\naccess_key_secret = {SECRET}\n"
     )
     environ.setattr(C.config, "_config_file", str(config))
     environ.delenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
 
     result = run(ActionModule, {}, {})
 
-    assert "Take access_key_secret out of the file" in "\n".join(result["to_know"])
+    assert "Remove access_key_secret from the file" in "\n".join(result["to_know"])
     assert any(line.startswith("start_event") for line in result["settings"])
     assert SECRET not in str(result)
 

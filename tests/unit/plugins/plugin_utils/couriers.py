@@ -133,7 +133,7 @@ class Parent:
 
 def is_alive(pid: int) -> bool:
     with suppress(OSError):
-        return Path("/proc/%d/stat" % pid).read_text().rpartition(")")[2].split()[0] not in "ZX"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     return False
 
 

@@ -142,7 +142,7 @@ def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> Non
 def test_a_switch_that_is_on_or_off_is_right(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, word: str
 ) -> None:
-    configure(monkeypatch, tmp_path, "validate_certs = %s  ; a word\n" % word if word else "")
+    configure(monkeypatch, tmp_path, f"validate_certs = {word}  ; a word\n" if word else "")
     check_switches(PLUGIN, ("validate_certs",))
     configure(monkeypatch, tmp_path, "")
     monkeypatch.setenv("CM_TEST_SWITCH", word or "false")
@@ -153,7 +153,7 @@ def test_a_switch_that_is_on_or_off_is_right(
 def test_a_switch_is_not_turned_off_by_a_word_that_nobody_knows(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, word: str
 ) -> None:
-    configure(monkeypatch, tmp_path, "validate_certs = %s\n" % word)
+    configure(monkeypatch, tmp_path, f"validate_certs = {word}\n")
     with pytest.raises(ConfigurationError, match="validate_certs: must be true or false") as told:
         check_switches(PLUGIN, ("validate_certs",))
     assert word in str(told.value)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import FrozenInstanceError, dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, Union
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -52,7 +52,7 @@ BUSY = Response(503, {}, b"")
 WRONG = Response(400, {}, b'{"code":"400","msg":"syntax error","requestId":"7B1C"}')
 GONE = TransportError("connection", "Connection refused")
 
-Outcome = Union[Response, TransportError]
+Outcome = Response | TransportError
 
 
 def come_true(outcome: Outcome) -> Response:

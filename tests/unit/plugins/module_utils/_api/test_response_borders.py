@@ -158,7 +158,7 @@ def test_the_type_of_a_foreign_answer_is_cut_at_a_fixed_length() -> None:
     verdict = answered(404, HTML, content_type="t" * 1000)
 
     assert isinstance(verdict, Refused)
-    assert verdict.problem.endswith("(HTTP 404, %s)" % ("t" * 100))
+    assert verdict.problem.endswith(f"(HTTP 404, {'t' * 100})")
 
 
 def test_an_answer_is_whole_unless_it_is_said_to_be_cut_off() -> None:

@@ -122,7 +122,7 @@ def test_a_long_text_is_shown_in_short() -> None:
     with pytest.raises(InvalidTime) as caught:
         wire_time("x" * 10_000)
 
-    assert str(caught.value).startswith("is '%s', which" % ("x" * 60))
+    assert str(caught.value).startswith(f"is '{'x' * 60}', which")
     assert len(str(caught.value)) < 300
 
 

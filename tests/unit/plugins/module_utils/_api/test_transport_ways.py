@@ -145,7 +145,7 @@ def test_the_proxy_variables_mean_what_they_mean_elsewhere(
 @pytest.mark.parametrize(
     "proxy",
     [
-        *("http://ada:hun%ster2@proxy.example:3128" % one for one in ("?", "/", "#", "[", "\\")),
+        *(f"http://ada:hun{one}ter2@proxy.example:3128" for one in ("?", "/", "#", "[", "\\")),
         "http://ada:hunter2@:99999",
         "http://ada:hun@hunter2@:99999",
         "http://ada:hun/ter2@127.0.0.1:99999",

@@ -138,7 +138,7 @@ def test_what_might_read_files_or_run_commands_is_left_out(value: Any) -> None:
     assert _copy(["asked"], variables) == ({}, ["asked"])
 
 
-_NAMES = ["v%d" % number for number in range(6)]
+_NAMES = [f"v{number}" for number in range(6)]
 _TEMPLATE = st.builds(
     "{}{{{{ {} }}}}{}".format,
     st.sampled_from(["", "x-", "{% if true %}{% endif %}"]),
@@ -210,8 +210,8 @@ def test_a_value_of_one_byte_more_is_cut_to_one_kilobyte() -> None:
 
 @pytest.mark.parametrize(("steps", "is_copied"), [(1, True), (19, True), (20, False)])
 def test_templates_are_followed_for_nineteen_steps(steps: int, is_copied: bool) -> None:
-    variables = {"v%d" % number: "{{ v%d }}" % (number + 1) for number in range(steps)}
-    variables["v%d" % steps] = "end"
+    variables = {f"v{number}": f"{{{{ v{number + 1} }}}}" for number in range(steps)}
+    variables[f"v{steps}"] = "end"
 
     found, _missing = copy_variables(["v0"], variables, lambda _template: "end")
 

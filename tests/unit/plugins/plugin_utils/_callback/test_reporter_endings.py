@@ -111,8 +111,7 @@ def test_what_earlier_runs_left_is_said_once(scene: Scene, receiver: Receiver) -
         scene.finish(reporter)
 
     assert scene.said == [
-        "aliops.cloudmonitor: 1 earlier deployment with undelivered events in %s"
-        % scene.outbox.root
+        f"aliops.cloudmonitor: 1 earlier deployment with undelivered events in {scene.outbox.root}"
     ]
 
 
@@ -124,7 +123,7 @@ def test_what_was_given_up_after_a_run_is_said_once_by_the_next(scene: Scene) ->
 
     assert scene.said == [
         "aliops.cloudmonitor: events of 2 earlier deployments were refused or too old; "
-        "they are kept in %s" % scene.outbox.dead
+        f"they are kept in {scene.outbox.dead}"
     ]
 
 

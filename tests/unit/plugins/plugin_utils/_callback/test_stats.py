@@ -135,4 +135,4 @@ def test_a_failure_that_did_not_count_in_the_end_is_not_told() -> None:
 
 
 def test_at_most_ten_hosts_are_told() -> None:
-    assert len(failures_of(tuple("h%d" % n for n in range(99)), {}, "task")) == 10
+    assert len(failures_of(tuple(f"h{n}" for n in range(99)), {}, "task")) == 10

@@ -169,7 +169,7 @@ def test_an_outbox_that_a_run_refuses_is_refused_without_a_change(
     (found,) = check_outbox(place, make=False, needed=needed)
 
     assert found.state == state
-    assert "%s cannot be used" % place in found.text
+    assert f"{place} cannot be used" in found.text
     assert ("another user" if how == "foreign" else "a link") in found.text
     assert touched == []
 

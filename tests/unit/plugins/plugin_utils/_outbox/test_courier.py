@@ -69,7 +69,7 @@ def test_a_new_event_is_sent_at_once(outbox: Outbox, receiver: Receiver) -> None
         waits = []
         for number in range(5):
             begin = time.monotonic()
-            run.post.write({**start_record("x%d" % number), "final": False})
+            run.post.write({**start_record(f"x{number}"), "final": False})
             receiver.wait_for(number + 2)
             waits.append(time.monotonic() - begin)
 
@@ -107,10 +107,10 @@ def test_nothing_of_the_caller_is_held_open(outbox: Outbox, receiver: Receiver) 
     try:
         with run_beside(outbox, terms(receiver.url)) as run:
             receiver.wait_for(1)
-            folder = Path("/proc/%d/fd" % run.courier.pid)
+            folder = Path(f"/proc/{run.courier.pid}/fd")
             held = [os.readlink(path) for path in folder.iterdir()]
             session = os.getsid(run.courier.pid)
-            cwd = os.readlink("/proc/%d/cwd" % run.courier.pid)
+            cwd = os.readlink(f"/proc/{run.courier.pid}/cwd")
     finally:
         os.close(read)
         os.close(write)
@@ -300,7 +300,7 @@ def test_what_earlier_runs_left_is_delivered_and_the_lost_are_ended(
 
 def test_the_run_goes_before_what_earlier_runs_left(outbox: Outbox, receiver: Receiver) -> None:
     for number in range(30):
-        left_behind(outbox, "earlier%d" % number, finished=True)
+        left_behind(outbox, f"earlier{number}", finished=True)
     receiver.set_faults(["ok*1", "slow=0.3*inf"])
     with run_beside(outbox, terms(receiver.url)) as run:
         receiver.wait_for(3)
@@ -308,7 +308,7 @@ def test_the_run_goes_before_what_earlier_runs_left(outbox: Outbox, receiver: Re
         run.finish()
         receiver.wait_for(lambda heard: "d1" in _ids(heard, FINISH))
         assert time.monotonic() - begin < 3
-        held = list(Path("/proc/%d/fd" % run.courier.pid).iterdir())
+        held = list(Path(f"/proc/{run.courier.pid}/fd").iterdir())
         assert len(held) < 15, "it holds one of them at a time"
 
 
@@ -331,7 +331,7 @@ def test_a_damaged_deployment_is_set_aside_and_harms_no_other(
 
 def test_two_couriers_never_send_the_same(outbox: Outbox, receiver: Receiver) -> None:
     for number in range(12):
-        left_behind(outbox, "e%d" % number, finished=True)
+        left_behind(outbox, f"e{number}", finished=True)
     with (
         run_beside(outbox, terms(receiver.url), "one") as one,
         run_beside(outbox, terms(receiver.url), "two") as two,
@@ -350,7 +350,7 @@ def test_two_couriers_never_send_the_same(outbox: Outbox, receiver: Receiver) ->
 
 def test_no_more_than_twenty_requests_a_second(outbox: Outbox, receiver: Receiver) -> None:
     for number in range(30):
-        left_behind(outbox, "e%d" % number, finished=True)
+        left_behind(outbox, f"e{number}", finished=True)
     with run_beside(outbox, terms(receiver.url)) as run:
         run.finish()
         receiver.wait_for(62, 30)
@@ -379,7 +379,7 @@ def test_the_secret_is_nowhere_but_in_the_couriers_memory(
     secret = b"canary-"
     with run_beside(outbox, terms(receiver.url)) as run:
         until(run.folder.status)
-        process = Path("/proc/%d" % run.courier.pid)
+        process = Path(f"/proc/{run.courier.pid}")
         argv, environ = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
         files = [path for path in outbox.root.rglob("*") if path.is_file()]
         texts = [path.read_bytes() for path in files]

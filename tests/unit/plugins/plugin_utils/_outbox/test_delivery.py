@@ -78,12 +78,12 @@ def test_no_sequence_of_answers_loses_or_reorders_an_event(
 ) -> None:
     with tempfile.TemporaryDirectory() as place:
         outbox = new_outbox(Path(place))
-        names = ["e%d" % number for number in range(sum(sizes))]
+        names = [f"e{number}" for number in range(sum(sizes))]
         rest = iter(names)
         folder = _folder(
             outbox, *[_record(*(next(rest) for _unused in range(size))) for size in sizes]
         )
-        service = Service(answers, ["e%d" % number for number in bad])
+        service = Service(answers, [f"e{number}" for number in bad])
         delivery = _delivery(outbox, folder)
         for number in range(60):
             if number in crashes:

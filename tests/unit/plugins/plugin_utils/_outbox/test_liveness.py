@@ -50,7 +50,7 @@ def test_a_process_that_nobody_has_reaped_is_gone(sleeper: subprocess.Popen[byte
 @needs_proc
 def test_two_processes_have_two_marks_though_the_pid_be_the_same() -> None:
     # The mark is the time of the start in ticks: nobody can make two processes of one pid here.
-    stat = Path("/proc/%d/stat" % os.getpid()).read_text()
+    stat = Path(f"/proc/{os.getpid()}/stat").read_text()
     assert process_mark(os.getpid()) == stat.rpartition(")")[2].split()[19]
     assert process_mark(1) != process_mark(os.getpid())
 

@@ -157,7 +157,7 @@ def test_what_is_too_old_is_given_up_whatever_it_is_meant_for(
     folder = left_behind(outbox, finished=finished, destination="key:Gone")
     old = time.time() - 4000
     text = (folder.path / "journal").read_text()
-    text = re.sub(r'"at":[0-9.]+', '"at":%f' % old, text)
+    text = re.sub(r'"at":[0-9.]+', f'"at":{old:f}', text)
     (folder.path / "journal").write_text(text)
     _beat(folder, 3500)
     assert _adopted(outbox, folder) is None, "nobody has looked at it for less than an hour"

@@ -265,7 +265,7 @@ def test_waiting_counts_what_no_courier_has_touched_lately(outbox: Outbox) -> No
 
 def test_counting_ten_thousand_deployments_does_not_hold_a_run(outbox: Outbox) -> None:
     for number in range(10_000):
-        (outbox.runs / ("d%d" % number)).mkdir()
+        (outbox.runs / (f"d{number}")).mkdir()
     begin = time.process_time()
     outbox.prepare()
     outbox.waiting()
@@ -276,7 +276,7 @@ def test_counting_ten_thousand_deployments_does_not_hold_a_run(outbox: Outbox) -
 
 def test_dead_letters_are_kept_with_their_reason_and_can_be_taken_out(outbox: Outbox) -> None:
     for number in range(3):
-        outbox.bury("d1", {"reason": "r%d" % number})
+        outbox.bury("d1", {"reason": f"r{number}"})
     with (outbox.dead / "d1.jsonl").open("a") as file:
         file.write("cannot be read\n")
     outbox.exhume(outbox.dead / "d1.jsonl", lambda letter: letter["reason"] == "r1")
