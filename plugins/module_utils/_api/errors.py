@@ -12,12 +12,22 @@ from typing import Any
 
 
 class CloudMonitorError(Exception):
-    """Base of everything this collection raises on purpose.
+    """Base class of every error that this collection raises on purpose.
 
-    ``kind`` is a stable word for programs; ``str(error)`` is a sentence for people.
+    ``problem``: what is wrong, a clause without a period at its end. ``option``: the option or
+    variable that is wrong, None if there is no such option. ``advice``: what to do, one or more
+    sentences, or an empty string. ``kind``: a stable word for programs. ``str(error)`` joins
+    the three for people: ``option: problem. advice``.
     """
 
     kind = "error"
+
+    def __init__(self, problem: str, *, option: str | None = None, advice: str = "") -> None:
+        self.problem = problem
+        self.option = option
+        self.advice = advice
+        text = problem if option is None else f"{option}: {problem}"
+        super().__init__(f"{text}. {advice}" if advice else text)
 
     def as_result(self) -> dict[str, Any]:
         """Return the ``error`` value of a task's result."""
@@ -43,7 +53,7 @@ class InvalidEvent(InvalidInput):
 
     def __init__(self, problem: str, field: str, index: int | None = None) -> None:
         where = field if index is None else f"events[{index}].{field}"
-        super().__init__(f"{where}: {problem}. No event was sent.")
+        super().__init__(problem, option=where, advice="No event was sent.")
         self.field = field
         self.index = index
 
