@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Mapping, Sequence
 from ansible.module_utils.basic import missing_required_lib
 
 from ._api.batch import Batch, batches
-from ._api.client import Client, Report
+from ._api.client import Client, SendSummary
 from ._api.connection import Connection, connection_of
 from ._api.credentials import Credentials, given_credentials, resolve_credentials
 from ._api.errors import CloudMonitorError, InvalidInput
@@ -114,7 +114,7 @@ def _send(
     connection: Connection,
     credentials: Credentials,
     environ: Mapping[str, str],
-) -> Report:
+) -> SendSummary:
     if REQUESTS_IMPORT_ERROR is not None:
         raise MissingLibrary(missing_required_lib("requests"))
     transport = Transport(connection, environ)

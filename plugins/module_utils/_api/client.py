@@ -16,10 +16,10 @@ from typing import Callable, Mapping, Protocol, Sequence
 from .batch import Batch
 from .connection import Connection
 from .credentials import Credentials
-from .errors import DeliveryError
+from .errors import DeliveryError, Outcome
 from .event import Event
 from .redact import Redactor
-from .response import Delivered, Refused, Response, Retry, Verdict, classify
+from .response import Delivered, Refused, Response, Retry, SendResult, classify
 from .signature import signed_headers
 from .transport import TransportError
 
@@ -41,13 +41,25 @@ class Poster(Protocol):
 
 
 @dataclass(frozen=True)
-class Report:
+class SendSummary:
     """What became of the events. ``requests`` counts tries; without ``error`` all arrived."""
 
     delivered: int
     requests: int
     undelivered: tuple[Event, ...] = ()
     error: DeliveryError | None = None
+
+
+def is_temporary(credentials: Credentials) -> bool:
+    """Return whether a later look-up may find other credentials than these.
+
+    That is so for an STS token, and for a key that alibabacloud-credentials has found. A
+    permanent key in an option or a variable stays what it is.
+    """
+    return credentials.security_token is not None or credentials.source not in (
+        "options",
+        "environment",
+    )
 
 
 def backoff(retry: int, chance: float, after: float | None = None) -> float:
@@ -86,7 +98,7 @@ class Client:
         self._next_at = float("-inf")
         self._requests = 0
 
-    def send(self, batches: Sequence[Batch]) -> Report:
+    def send(self, batches: Sequence[Batch]) -> SendSummary:
         """Deliver ``batches`` in order and stop at the first that does not get through."""
         self._requests = 0
         delivered = 0
@@ -95,11 +107,11 @@ class Client:
             if not isinstance(verdict, Delivered):
                 left = tuple(event for rest in batches[number:] for event in rest.events)
                 error = self._error(verdict, delivered, delivered + len(left))
-                return Report(delivered, self._requests, left, error)
+                return SendSummary(delivered, self._requests, left, error)
             delivered += len(batch.events)
-        return Report(delivered, self._requests)
+        return SendSummary(delivered, self._requests)
 
-    def _deliver(self, batch: Batch) -> Verdict:
+    def _deliver(self, batch: Batch) -> SendResult:
         """Try one batch until it is delivered, refused, or out of retries."""
         retry = 0
         while True:
@@ -111,7 +123,7 @@ class Client:
             self._sleep(backoff(retry, self._chance(), verdict.after))
             retry += 1
 
-    def _try(self, batch: Batch) -> Verdict:
+    def _try(self, batch: Batch) -> SendResult:
         wait = self._next_at - self._monotonic()
         if wait > 0:
             self._sleep(wait)
@@ -127,9 +139,10 @@ class Client:
             now,
         )
         try:
-            return classify(self._transport.post(headers, batch.body), now, self._redactor.text)
+            response = self._transport.post(headers, batch.body)
         except TransportError as exc:
             return failure(exc)
+        return classify(response, now, self._redactor.text, is_temporary(self._credentials))
 
     def _error(self, verdict: Retry | Refused, delivered: int, total: int) -> DeliveryError:
         asked = ""
@@ -143,7 +156,7 @@ class Client:
         return DeliveryError(
             self._redactor.text(text),
             verdict.kind,
-            keep=isinstance(verdict, Retry) or verdict.keep,
+            verdict.outcome,
             http_status=answer.http_status,
             code=answer.code,
             message=self._redactor.text(answer.message or verdict.problem),
@@ -165,5 +178,5 @@ def failure(error: TransportError) -> Retry | Refused:
         "firewall and the proxy variables",
     )
     if error.permanent:
-        return Refused(error.kind, str(error), advice, keep=True)
+        return Refused(error.kind, str(error), advice, outcome=Outcome.OUTAGE)
     return Retry(error.kind, str(error), advice)

@@ -8,7 +8,24 @@ Every text says what is wrong, where, and what to do about it, and holds no secr
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
+
+
+class Outcome(Enum):
+    """What an unsuccessful delivery means for the events that were not accepted.
+
+    ``OUTAGE``: the service did not answer, or not with a decision: no connection, a time-out, a
+    server error, an answer that does not come from the service. ``THROTTLED``: the account sends
+    too many requests. ``REFUSED_FOR_NOW``: the service refused the request, but the cause can
+    pass: a wrong clock, expired temporary credentials. ``REFUSED``: the service will refuse the
+    same request every time.
+    """
+
+    OUTAGE = "outage"
+    THROTTLED = "throttled"
+    REFUSED_FOR_NOW = "refused_for_now"
+    REFUSED = "refused"
 
 
 class CloudMonitorError(Exception):
@@ -71,35 +88,42 @@ class CredentialsError(ConfigurationError):
 
 
 class DeliveryError(CloudMonitorError):
-    """The events did not get through; says who refused or failed, and what to do.
+    """The service did not accept the events.
 
-    ``keep`` is True when it was not the service that refused them (no connection, an
-    answer of something in between), so that sending them again later makes sense; ``after``
-    is the time in seconds that the service asked to wait.
+    ``kind``: a stable word for programs. ``outcome``: what this means for the events.
+    ``http_status``, ``code``, ``message`` and ``request_id``: the service's answer, as far as
+    there was one. ``after``: the seconds that the service asked to wait, None if it did not.
     """
 
     def __init__(
         self,
-        text: str,
+        problem: str,
         kind: str,
-        keep: bool,
+        outcome: Outcome,
+        *,
+        advice: str = "",
         http_status: int | None = None,
         code: str | None = None,
         message: str = "",
         request_id: str | None = None,
         after: float | None = None,
     ) -> None:
-        super().__init__(text)
+        super().__init__(problem, advice=advice)
         self.kind = kind
-        self.keep = keep
+        self.outcome = outcome
         self.http_status = http_status
         self.code = code
         self.message = message
         self.request_id = request_id
         self.after = after
 
+    @property
+    def keep(self) -> bool:
+        """Whether a later attempt can succeed, so that the events are worth keeping."""
+        return self.outcome is not Outcome.REFUSED
+
     def as_result(self) -> dict[str, Any]:
-        """Return the ``error`` value of a task's result; ``message`` is the service's own."""
+        """Return the ``error`` value of a task's result; ``message`` is the service's text."""
         return {
             "kind": self.kind,
             "http_status": self.http_status,

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Callable, Mapping, Union
 
+from .errors import Outcome
+
 # From here on a difference of clocks is worth telling; the service's tolerance is not documented.
 SKEW_SECONDS = 120
 # A Retry-After of more digits than this means the same: not today.
@@ -52,38 +54,49 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Retry:
-    """Trouble that may pass. ``after`` is the time that the service asked for, in seconds."""
+    """The same request may succeed in a moment.
 
-    kind: str
-    problem: str
-    advice: str
-    answer: Answer = Answer()
-    after: float | None = None
-
-
-@dataclass(frozen=True)
-class Refused:
-    """Trying the same again is of no use.
-
-    ``keep`` is True when it was not the service that answered: another time it may.
+    ``outcome``: ``OUTAGE`` or ``THROTTLED``. ``after``: the seconds that the service asked to wait.
     """
 
     kind: str
     problem: str
     advice: str
     answer: Answer = Answer()
-    keep: bool = False
+    after: float | None = None
+    outcome: Outcome = Outcome.OUTAGE
 
 
-Verdict = Union[Delivered, Retry, Refused]
+@dataclass(frozen=True)
+class Refused:
+    """Another attempt right away cannot succeed.
+
+    ``outcome`` is ``OUTAGE`` if something other than the service answered, and
+    ``REFUSED_FOR_NOW`` if the cause of the service's refusal can pass.
+    """
+
+    kind: str
+    problem: str
+    advice: str
+    answer: Answer = Answer()
+    outcome: Outcome = Outcome.REFUSED
 
 
-def classify(response: Response, sent_at: float, redact: Callable[[str], str] = str) -> Verdict:
+SendResult = Union[Delivered, Retry, Refused]
+
+
+def classify(
+    response: Response,
+    sent_at: float,
+    redact: Callable[[str], str] = str,
+    temporary: bool = False,
+) -> SendResult:
     """Return Delivered, Retry or Refused for an answer.
 
-    ``sent_at`` is the epoch of the request's own Date header; it tells a wrong clock from a
-    wrong secret. ``redact`` takes secrets out of what the other side says: the service may
-    repeat a long security token, and half of it would no longer be recognised.
+    ``sent_at``: the epoch seconds of the request's Date header, to recognize a wrong clock.
+    ``redact`` masks the secrets in the text of the answer. The text is masked before it is cut,
+    because half of a security token would not be recognized. ``temporary``: whether the
+    credentials are temporary, so that a later attempt has other ones.
     """
     status = response.status
     if not response.complete:
@@ -99,7 +112,7 @@ def classify(response: Response, sent_at: float, redact: Callable[[str], str] = 
     if status == 200 and said is not None and said.code == "200":
         return Delivered(said)
     if said is not None:
-        return _said_by_service(said, response, sent_at)
+        return _said_by_service(said, response, sent_at, temporary)
     return _said_by_something_else(response, redact)
 
 
@@ -127,7 +140,9 @@ def _request_id(body: dict[str, Any], redact: Callable[[str], str]) -> str | Non
     return redact(str(value))[:100] if value else None
 
 
-def _said_by_service(said: Answer, response: Response, sent_at: float) -> Verdict:
+def _said_by_service(
+    said: Answer, response: Response, sent_at: float, temporary: bool
+) -> SendResult:
     # The body's code is the finer one; a 5xx or 429 of a proxy on the way still says "later".
     status = response.status
     code = int(str(said.code))
@@ -142,6 +157,7 @@ def _said_by_service(said: Answer, response: Response, sent_at: float) -> Verdic
             "events in one task with events",
             said,
             _retry_after(response),
+            Outcome.THROTTLED,
         )
     if 500 <= number <= 599 or number == 408:
         return Retry(
@@ -152,7 +168,7 @@ def _said_by_service(said: Answer, response: Response, sent_at: float) -> Verdic
             _retry_after(response),
         )
     if number in (401, 403):
-        return _forbidden(said, words, response, sent_at)
+        return _forbidden(said, words, response, sent_at, temporary)
     if number == 400:
         return Refused(
             "bad_request",
@@ -169,7 +185,9 @@ def _said_by_service(said: Answer, response: Response, sent_at: float) -> Verdic
     )
 
 
-def _forbidden(said: Answer, words: str, response: Response, sent_at: float) -> Refused:
+def _forbidden(
+    said: Answer, words: str, response: Response, sent_at: float, temporary: bool
+) -> Refused:
     if "ram" in said.message.lower().replace(",", " ").split() or "permission" in words.lower():
         return Refused(
             "permission",
@@ -187,6 +205,7 @@ def _forbidden(said: Answer, words: str, response: Response, sent_at: float) -> 
             "service's",
             "set the clock, for example with an NTP service",
             said,
+            Outcome.REFUSED_FOR_NOW,
         )
     return Refused(
         "signature",
@@ -194,6 +213,7 @@ def _forbidden(said: Answer, words: str, response: Response, sent_at: float) -> 
         "check that access_key_secret belongs to access_key_id, that the AccessKey is active, "
         "and that a temporary one comes with its security_token and has not expired",
         said,
+        Outcome.REFUSED_FOR_NOW if temporary else Outcome.REFUSED,
     )
 
 
@@ -204,11 +224,11 @@ def _redirect(status: int) -> Refused:
         "signed request to another host",
         "check endpoint for http instead of https, and the network for a login page or a proxy",
         Answer(http_status=status),
-        keep=True,
+        outcome=Outcome.OUTAGE,
     )
 
 
-def _said_by_something_else(response: Response, redact: Callable[[str], str]) -> Verdict:
+def _said_by_something_else(response: Response, redact: Callable[[str], str]) -> SendResult:
     status = response.status
     answer = Answer(http_status=status)
     if status == 429:
@@ -218,6 +238,7 @@ def _said_by_something_else(response: Response, redact: Callable[[str], str]) ->
             "an account may send 20 requests a second, over all hosts and runs",
             answer,
             _retry_after(response),
+            Outcome.THROTTLED,
         )
     if status >= 500 or status == 408:
         return Retry(
@@ -233,7 +254,7 @@ def _said_by_something_else(response: Response, redact: Callable[[str], str]) ->
             "the proxy wants a password (HTTP 407)",
             "put it into the http_proxy or https_proxy variable",
             answer,
-            keep=True,
+            outcome=Outcome.OUTAGE,
         )
     return Refused(
         "not_the_service",
@@ -241,7 +262,7 @@ def _said_by_something_else(response: Response, redact: Callable[[str], str]) ->
         f"{redact(response.headers.get('content-type') or 'no content type')[:100]})",
         "check endpoint, and the network for a login page or a proxy that answers by itself",
         answer,
-        keep=True,
+        outcome=Outcome.OUTAGE,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ...module_utils._api.response import SKEW_SECONDS, Delivered, Refused, Retry, Verdict
+from ...module_utils._api.response import SKEW_SECONDS, Delivered, Refused, Retry, SendResult
 
 OK, WRONG, SKIPPED, NOTE = "ok", "WRONG", "skipped", "note"
 
@@ -39,7 +39,7 @@ class Attempt:
 
     endpoint: str
     proxy: str
-    verdict: Verdict
+    verdict: SendResult
     skew: float | None
     signed: bool
     event: str = ""

@@ -24,7 +24,7 @@ from ...module_utils._api.client import Client, failure
 from ...module_utils._api.connection import Connection
 from ...module_utils._api.credentials import Credentials
 from ...module_utils._api.event import parse_event
-from ...module_utils._api.response import Response, Verdict, classify, clock_skew
+from ...module_utils._api.response import Response, SendResult, classify, clock_skew
 from ...module_utils._api.signature import CONTENT_TYPE, http_date, signed_headers
 from ...module_utils._api.transport import (
     REQUESTS_IMPORT_ERROR,
@@ -182,7 +182,7 @@ class Witness:
             raise
         return self._answer
 
-    def verdict(self, redact: Callable[[str], str]) -> Verdict:
+    def verdict(self, redact: Callable[[str], str]) -> SendResult:
         """Return what the last try means."""
         if self._answer is None:
             return failure(self._error)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ...module_utils._api.errors import DeliveryError
+from ...module_utils._api.errors import DeliveryError, Outcome
 from ...module_utils._api.event import Event
 from .delivery import Delivery, Send
 from .orphans import adopt, ask_for
@@ -73,7 +73,7 @@ class Flush:
             self._empty(dead)
         except OSError as exc:
             why = f"outbox: {self._outbox.root} cannot be used ({exc})."
-            self._error = DeliveryError(why, OutboxError.kind, keep=True)
+            self._error = DeliveryError(why, OutboxError.kind, Outcome.OUTAGE)
         counted = count(self._outbox)
         return Flushed(
             self._delivered,

@@ -14,7 +14,12 @@ from ...module_utils._api.batch import batches
 from ...module_utils._api.client import Client
 from ...module_utils._api.connection import Connection
 from ...module_utils._api.credentials import Credentials, resolve_credentials
-from ...module_utils._api.errors import CloudMonitorError, ConfigurationError, DeliveryError
+from ...module_utils._api.errors import (
+    CloudMonitorError,
+    ConfigurationError,
+    DeliveryError,
+    Outcome,
+)
 from ...module_utils._api.event import Event
 from ...module_utils._api.transport import REQUESTS_IMPORT_ERROR, Transport, own_address
 
@@ -53,7 +58,7 @@ class Sender:
         except DeliveryError as exc:
             return exc
         except CloudMonitorError as exc:
-            return DeliveryError(str(exc), exc.kind, keep=True)
+            return DeliveryError(str(exc), exc.kind, Outcome.OUTAGE)
 
     def hurried(self, timeout: float) -> Sender:
         """Return a sender of the same credentials that takes ``timeout`` seconds at most."""

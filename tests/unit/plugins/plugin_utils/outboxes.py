@@ -14,7 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import DeliveryError
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
+    DeliveryError,
+    Outcome,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.event import Event
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import (
     Deployment,
@@ -153,4 +156,5 @@ class Service:
             self.accepted += names
             return None
         kind = {"keep": "connection", "refused": "signature"}.get(answer, answer)
-        return DeliveryError("the service says " + answer, kind, keep=answer == "keep")
+        outcome = Outcome.OUTAGE if answer == "keep" else Outcome.REFUSED
+        return DeliveryError("the service says " + answer, kind, outcome)

@@ -22,7 +22,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.client im
     MIN_INTERVAL,
     RETRY_AFTER_MAX,
     Client,
-    Report,
+    SendSummary,
     backoff,
     failure,
 )
@@ -30,6 +30,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connectio
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentials import (
     Credentials,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import Outcome
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.event import Event
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.response import Response
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.signature import (
@@ -50,12 +51,13 @@ START = 1508741079.25
 OK = Response(200, {}, b'{"code":"200","msg":""}')
 BUSY = Response(503, {}, b"")
 WRONG = Response(400, {}, b'{"code":"400","msg":"syntax error","requestId":"7B1C"}')
+BAD_SIGNATURE = Response(403, {}, b'{"code":"403","msg":"bad sign"}')
 GONE = TransportError("connection", "Connection refused")
 
-Outcome = Response | TransportError
+Reaction = Response | TransportError
 
 
-def come_true(outcome: Outcome) -> Response:
+def come_true(outcome: Reaction) -> Response:
     if isinstance(outcome, TransportError):
         raise outcome
     return outcome
@@ -65,7 +67,7 @@ def come_true(outcome: Outcome) -> Response:
 class World:
     """Time that passes only when somebody sleeps or sends, and a service with a script."""
 
-    script: list[Outcome] = field(default_factory=list)
+    script: list[Reaction] = field(default_factory=list)
     seconds_per_request: float = 0.0
     now: float = 0.0
     sent_at: list[float] = field(default_factory=list)
@@ -100,19 +102,19 @@ def events_of(count: int) -> list[Event]:
     return [Event("n", str(number), 0, "20171023T064439.948+0000") for number in range(count)]
 
 
-def send(world: World, count: int = 1, retries: int = 3) -> Report:
+def send(world: World, count: int = 1, retries: int = 3) -> SendSummary:
     return world.client(retries).send(batches(events_of(count)))
 
 
 def test_a_delivered_event_is_one_request() -> None:
     world = World()
 
-    assert send(world) == Report(delivered=1, requests=1)
+    assert send(world) == SendSummary(delivered=1, requests=1)
     assert world.slept == []
 
 
 def test_no_events_are_no_request() -> None:
-    assert send(World(), 0) == Report(0, 0)
+    assert send(World(), 0) == SendSummary(0, 0)
 
 
 def test_many_events_go_in_order_and_in_few_requests() -> None:
@@ -120,7 +122,7 @@ def test_many_events_go_in_order_and_in_few_requests() -> None:
 
     report = send(world, 250)
 
-    assert report == Report(delivered=250, requests=3)
+    assert report == SendSummary(delivered=250, requests=3)
     bodies = [json.loads(body) for _headers, body in world.sent]
     assert [event["content"] for body in bodies for event in body] == [str(n) for n in range(250)]
 
@@ -128,7 +130,7 @@ def test_many_events_go_in_order_and_in_few_requests() -> None:
 def test_each_try_has_its_own_date_and_signature_and_the_same_body() -> None:
     world = World([BUSY, GONE, BUSY])
 
-    assert send(world) == Report(delivered=1, requests=4)
+    assert send(world) == SendSummary(delivered=1, requests=4)
 
     headers = [sent for sent, _body in world.sent]
     assert len({body for _headers, body in world.sent}) == 1
@@ -156,10 +158,10 @@ def test_each_try_has_its_own_date_and_signature_and_the_same_body() -> None:
     ],
     ids=repr,
 )
-def test_trouble_that_ends_within_the_retries_is_survived(outcome: Outcome) -> None:
+def test_trouble_that_ends_within_the_retries_is_survived(outcome: Reaction) -> None:
     world = World([outcome] * 3)
 
-    assert send(world, retries=3) == Report(delivered=1, requests=4)
+    assert send(world, retries=3) == SendSummary(delivered=1, requests=4)
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3, 300])
@@ -176,23 +178,58 @@ def test_trouble_that_outlasts_the_retries_is_reported(retries: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "kind", "keep"),
+    ("reaction", "kind", "outcome"),
     [
-        (WRONG, "bad_request", False),
-        (Response(403, {}, b'{"code":"403","msg":"bad sign"}'), "signature", False),
-        (Response(200, {}, b"<html>"), "not_the_service", True),
-        (Response(302, {}, b"Moved"), "redirect", True),
-        (TransportError("tls", "CERTIFICATE_VERIFY_FAILED", permanent=True), "tls", True),
+        (WRONG, "bad_request", Outcome.REFUSED),
+        (BAD_SIGNATURE, "signature", Outcome.REFUSED_FOR_NOW),  # KEY is temporary
+        (Response(200, {}, b"<html>"), "not_the_service", Outcome.OUTAGE),
+        (Response(302, {}, b"Moved"), "redirect", Outcome.OUTAGE),
+        (TransportError("tls", "CERTIFICATE_VERIFY_FAILED", permanent=True), "tls", Outcome.OUTAGE),
     ],
 )
-def test_a_refusal_is_reported_at_once(outcome: Outcome, kind: str, keep: bool) -> None:
-    world = World([outcome])
+def test_a_refusal_is_reported_at_once(reaction: Reaction, kind: str, outcome: Outcome) -> None:
+    world = World([reaction])
 
     report = send(world)
 
     assert (report.requests, world.slept) == (1, [])
     assert report.error is not None
-    assert (report.error.kind, report.error.keep) == (kind, keep)
+    assert (report.error.kind, report.error.outcome) == (kind, outcome)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "temporary"),
+    [
+        (Credentials("id", "secret", None, "options"), False),
+        (Credentials("id", "secret", None, "environment"), False),
+        (Credentials("id", "secret", "token", "options"), True),
+        (Credentials("id", "secret", "token", "environment"), True),
+        (Credentials("id", "secret", "token", "chain"), True),
+        (Credentials("id", "secret", None, "chain"), True),
+    ],
+    ids=lambda value: getattr(value, "source", None),
+)
+def test_a_refused_signature_can_pass_only_with_temporary_credentials(
+    credentials: Credentials, temporary: bool
+) -> None:
+    world = World([BAD_SIGNATURE])
+    client = Client(Connection(ENDPOINT), credentials, world, "10.0.0.8", sleep=world.sleep)
+
+    error = client.send(batches(events_of(1))).error
+
+    assert error is not None
+    assert error.outcome is (Outcome.REFUSED_FOR_NOW if temporary else Outcome.REFUSED)
+
+
+def test_throttling_is_told_from_an_outage() -> None:
+    for response, outcome in [
+        (BUSY, Outcome.OUTAGE),
+        (Response(429, {}, b""), Outcome.THROTTLED),
+        (Response(403, {}, b'{"code":"403","msg":"rate limit"}'), Outcome.THROTTLED),
+    ]:
+        error = send(World([response]), retries=0).error
+        assert error is not None
+        assert error.outcome is outcome
 
 
 def test_after_a_refusal_what_is_left_is_handed_back_in_order() -> None:
@@ -213,13 +250,13 @@ def test_what_was_handed_back_completes_the_job_when_it_is_given_again() -> None
 
     again = client.send(batches(report.undelivered))
 
-    assert again == Report(delivered=150, requests=2)
+    assert again == SendSummary(delivered=150, requests=2)
 
 
 def test_each_batch_has_all_of_its_retries() -> None:
     world = World([BUSY, BUSY, OK, BUSY, BUSY, OK])
 
-    assert send(world, 200, retries=2) == Report(delivered=200, requests=6)
+    assert send(world, 200, retries=2) == SendSummary(delivered=200, requests=6)
 
 
 def test_the_error_says_what_where_and_what_to_do() -> None:
@@ -252,7 +289,7 @@ def test_without_an_answer_the_message_is_why_there_was_none() -> None:
 @pytest.mark.parametrize("before", [0, 490], ids=["at once", "where a message is cut"])
 def test_no_secret_gets_into_the_error(secret: str, before: int) -> None:
     text = "." * before + secret + "."
-    outcomes: Sequence[Outcome] = [
+    outcomes: Sequence[Reaction] = [
         Response(403, {}, json.dumps({"code": "403", "msg": text, "requestId": text}).encode()),
         Response(403, {}, json.dumps({"code": text, "msg": ""}).replace("/", "\\/").encode()),
         Response(404, {"content-type": text}, b""),
@@ -339,14 +376,14 @@ def test_the_pace_holds_over_several_calls_of_one_client() -> None:
 def test_ten_thousand_events_take_little_longer_than_the_limit_asks_for() -> None:
     world = World()
 
-    assert send(world, 10_000) == Report(delivered=10_000, requests=100)
+    assert send(world, 10_000) == SendSummary(delivered=10_000, requests=100)
     assert 4.95 <= world.now <= 5.2
 
 
 def test_a_service_as_slow_as_the_pace_is_not_waited_for() -> None:
     world = World(seconds_per_request=MIN_INTERVAL)
 
-    assert send(world, 200) == Report(delivered=200, requests=2)
+    assert send(world, 200) == SendSummary(delivered=200, requests=2)
     assert world.slept == []
 
 
@@ -361,7 +398,7 @@ def test_a_report_cannot_be_changed() -> None:
     retries=st.integers(0, 3),
 )
 def test_every_event_is_either_delivered_or_handed_back(
-    outcomes: list[Outcome], count: int, retries: int
+    outcomes: list[Reaction], count: int, retries: int
 ) -> None:
     world = World(list(outcomes))
 

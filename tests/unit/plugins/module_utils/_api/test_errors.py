@@ -17,6 +17,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors im
     DeliveryError,
     InvalidEvent,
     InvalidInput,
+    Outcome,
 )
 
 
@@ -25,7 +26,7 @@ def test_there_is_one_base() -> None:
 
     ours = [item for item in classes if item.__module__ == errors.__name__]
     assert len(ours) >= 6
-    assert all(issubclass(item, CloudMonitorError) for item in ours)
+    assert all(issubclass(item, (CloudMonitorError, Outcome)) for item in ours)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +66,19 @@ def test_a_wrong_event_is_named_by_index_and_field(index: int | None, text: str)
     assert error.as_result()["kind"] == "invalid_event"
 
 
-def test_a_refusal_carries_what_the_service_said_beside_our_sentence() -> None:
-    error = DeliveryError("sentence", "signature", False, 403, "403", "bad sign", "id-1")
+def test_a_refusal_carries_the_answer_of_the_service() -> None:
+    error = DeliveryError(
+        "sentence",
+        "signature",
+        Outcome.REFUSED,
+        advice="Do this.",
+        http_status=403,
+        code="403",
+        message="bad sign",
+        request_id="id-1",
+    )
 
-    assert str(error) == "sentence"
-    assert error.keep is False
+    assert str(error) == "sentence. Do this."
     assert error.as_result() == {
         "kind": "signature",
         "http_status": 403,
@@ -77,3 +86,8 @@ def test_a_refusal_carries_what_the_service_said_beside_our_sentence() -> None:
         "message": "bad sign",
         "request_id": "id-1",
     }
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_only_a_final_refusal_is_not_worth_keeping(outcome: Outcome) -> None:
+    assert DeliveryError("text", "kind", outcome).keep is (outcome is not Outcome.REFUSED)

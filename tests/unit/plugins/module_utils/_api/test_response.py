@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import Outcome
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.response import (
     Answer,
     Delivered,
     Refused,
     Response,
     Retry,
-    Verdict,
+    SendResult,
     classify,
 )
 
@@ -31,7 +32,7 @@ def said(code: Any, msg: str = "", **more: Any) -> bytes:
     return json.dumps({"code": code, "msg": msg, **more}).encode()
 
 
-def answered(status: int, body: bytes = b"", complete: bool = True, **headers: str) -> Verdict:
+def answered(status: int, body: bytes = b"", complete: bool = True, **headers: str) -> SendResult:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return classify(Response(status, named, body, complete), SENT_AT)
 
@@ -109,7 +110,7 @@ def test_a_refusal_of_the_service_is_final_and_says_what_to_do(
     assert isinstance(verdict, Refused)
     assert verdict.kind == kind
     assert advice in verdict.advice
-    assert verdict.keep is False
+    assert verdict.outcome is Outcome.REFUSED
 
 
 def test_a_word_that_holds_ram_is_no_permission_trouble() -> None:
@@ -159,7 +160,7 @@ def test_an_answer_of_something_else_is_no_success_and_keeps_the_events(
 
     assert isinstance(verdict, Refused)
     assert verdict.kind == "not_the_service"
-    assert verdict.keep is True
+    assert verdict.outcome is Outcome.OUTAGE
     assert f"HTTP {status}, text/html" in verdict.problem
     assert "login page or a proxy" in verdict.advice
 
@@ -170,7 +171,7 @@ def test_a_redirect_is_refused_whatever_it_says(status: int, body: bytes) -> Non
     verdict = answered(status, body, location="https://elsewhere.example/")
 
     assert isinstance(verdict, Refused)
-    assert (verdict.kind, verdict.keep) == ("redirect", True)
+    assert (verdict.kind, verdict.outcome) == ("redirect", Outcome.OUTAGE)
     assert "elsewhere" not in verdict.problem
 
 
@@ -179,7 +180,7 @@ def test_a_proxy_that_wants_a_password_is_called_that(body: bytes) -> None:
     verdict = answered(407, body)
 
     assert isinstance(verdict, Refused)
-    assert (verdict.kind, verdict.keep) == ("proxy", True)
+    assert (verdict.kind, verdict.outcome) == ("proxy", Outcome.OUTAGE)
 
 
 @pytest.mark.parametrize("body", [said("200"), b'{"code":"2', b""])
@@ -232,7 +233,7 @@ def test_a_refused_signature_with_a_wrong_clock_blames_the_clock(theirs: float, 
     verdict = answered(403, said("403", "bad sign"), date=formatdate(theirs, usegmt=True))
 
     assert isinstance(verdict, Refused)
-    assert verdict.kind == "clock"
+    assert (verdict.kind, verdict.outcome) == ("clock", Outcome.REFUSED_FOR_NOW)
     assert words in verdict.problem
     assert "NTP" in verdict.advice
 

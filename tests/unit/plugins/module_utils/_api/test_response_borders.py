@@ -17,7 +17,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.response 
     Refused,
     Response,
     Retry,
-    Verdict,
+    SendResult,
     classify,
 )
 
@@ -29,12 +29,12 @@ def said(code: str, msg: str = "", **more: Any) -> bytes:
     return json.dumps({"code": code, "msg": msg, **more}).encode()
 
 
-def answered(status: int, body: bytes, **headers: str) -> Verdict:
+def answered(status: int, body: bytes, **headers: str) -> SendResult:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return classify(Response(status, named, body), SENT_AT)
 
 
-def kind_of(verdict: Verdict) -> str:
+def kind_of(verdict: SendResult) -> str:
     return "delivered" if isinstance(verdict, Delivered) else verdict.kind
 
 

@@ -12,7 +12,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.response 
     Delivered,
     Refused,
     Retry,
-    Verdict,
+    SendResult,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.findings import (
     NOTE,
@@ -35,7 +35,7 @@ def refused(kind: str, status: int | None = 403) -> Refused:
     return Refused(kind, "the problem", "do this", Answer(status))
 
 
-def states(verdict: Verdict, skew: float | None = 0.0, signed: bool = True) -> list[str]:
+def states(verdict: SendResult, skew: float | None = 0.0, signed: bool = True) -> list[str]:
     """The states of endpoint, clock and, when there was one, test event."""
     found = of_attempt(Attempt("https://e", "", verdict, skew, signed, "an event"))
     assert [one.name for one in found] == ["endpoint", "clock", "test event"][: len(found)]
