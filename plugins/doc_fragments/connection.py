@@ -17,14 +17,16 @@ options:
       - An AccessKey is taken from one source as a whole. That is these options when one of them is given,
         else the environment variables, else, when the Python package C(alibabacloud-credentials) is installed
         on the controller, its default chain (profile file, ECS RAM role, OIDC and others).
-      - Environment variables, the leftmost that is set and not empty counts. E(ALIBABA_CLOUD_ACCESS_KEY_ID),
-        E(ALICLOUD_ACCESS_KEY), E(ALICLOUD_ACCESS_KEY_ID).
+      - Environment variables, the first non-empty one is used. E(ALIBABA_CLOUD_ACCESS_KEY_ID), E(ALICLOUD_ACCESS_KEY),
+        E(ALICLOUD_ACCESS_KEY_ID).
+      - The id, the secret and the token come from one family of variables, C(ALIBABA_CLOUD_*) or C(ALICLOUD_*). An incomplete
+        family is an error.
     type: str
     aliases: [alicloud_access_key]
   access_key_secret:
     description:
       - The secret of the AccessKey. It signs and is never sent, shown, logged or stored.
-      - Environment variables, the leftmost that is set and not empty counts. E(ALIBABA_CLOUD_ACCESS_KEY_SECRET),
+      - Environment variables, the first non-empty one is used. E(ALIBABA_CLOUD_ACCESS_KEY_SECRET),
         E(ALICLOUD_SECRET_KEY), E(ALICLOUD_SECRET_ACCESS_KEY).
     type: str
     aliases: [alicloud_secret_key]
@@ -32,7 +34,7 @@ options:
     description:
       - The STS token that belongs to a temporary AccessKey. It is sent with every request.
       - VPC endpoints are plain HTTP, so with O(network=vpc) it can be read on the way.
-      - Environment variables, the leftmost that is set and not empty counts. E(ALIBABA_CLOUD_SECURITY_TOKEN),
+      - Environment variables, the first non-empty one is used. E(ALIBABA_CLOUD_SECURITY_TOKEN),
         E(ALICLOUD_SECURITY_TOKEN).
     type: str
     aliases: [alicloud_security_token]
@@ -41,7 +43,7 @@ options:
       - The region whose endpoint takes the events.
       - A region without a public endpoint of its own uses that of V(cn-hangzhou).
         An unknown region is an error that lists the known ones.
-      - Environment variables, the leftmost that is set and not empty counts. E(ALIBABA_CLOUD_REGION_ID),
+      - Environment variables, the first non-empty one is used. E(ALIBABA_CLOUD_REGION_ID),
         E(ALICLOUD_REGION), E(ALICLOUD_REGION_ID).
     type: str
     default: cn-hangzhou

@@ -78,7 +78,7 @@ def test_a_connection_option_is_documented_as_it_is(option: ConnectionOption) ->
     text = " ".join(documented["description"])
     variables = text[text.index("Environment variable") :]
     assert tuple(re.findall(r"E\((\w+)\)", variables)) == option.env
-    assert ("the leftmost that is set and not empty counts" in variables) == (len(option.env) > 1)
+    assert ("the first non-empty one is used" in variables) == (len(option.env) > 1)
 
 
 def compare(documented: dict[str, Any], spec: dict[str, Any]) -> None:

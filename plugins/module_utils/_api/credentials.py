@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Finds the AccessKey: options, then environment, then alibabacloud-credentials' chain.
 
-Id, secret and token always come from one source. A half-given pair is an error and never
-completed from the next source: the mix would sign with somebody else's secret.
+The id, the secret and the token always come from one source, and in the environment from one
+family of names. An incomplete pair is an error and is never completed from the next source:
+the mix would sign with somebody else's secret.
 """
 
 from __future__ import annotations
@@ -16,39 +17,65 @@ from typing import Any, Callable, Mapping, Optional
 from .deadline import DeadlineExceeded, within
 from .errors import CredentialsError
 
-ID_VARIABLES = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY", "ALICLOUD_ACCESS_KEY_ID")
-SECRET_VARIABLES = (
-    "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
-    "ALICLOUD_SECRET_KEY",
-    "ALICLOUD_SECRET_ACCESS_KEY",
+
+@dataclass(frozen=True)
+class Family:
+    """The environment variables of one family of names. The first non-empty one is used.
+
+    ``ids``, ``secrets`` and ``tokens`` list the spellings for each part of an AccessKey. Ids and
+    secrets at the same position belong together.
+    """
+
+    ids: tuple[str, ...]
+    secrets: tuple[str, ...]
+    tokens: tuple[str, ...]
+
+
+# In the order in which they are looked at. The first one that has an id or a secret is used.
+FAMILIES = (
+    Family(
+        ("ALIBABA_CLOUD_ACCESS_KEY_ID",),
+        ("ALIBABA_CLOUD_ACCESS_KEY_SECRET",),
+        ("ALIBABA_CLOUD_SECURITY_TOKEN",),
+    ),
+    Family(
+        ("ALICLOUD_ACCESS_KEY", "ALICLOUD_ACCESS_KEY_ID"),
+        ("ALICLOUD_SECRET_KEY", "ALICLOUD_SECRET_ACCESS_KEY"),
+        ("ALICLOUD_SECURITY_TOKEN",),
+    ),
 )
-TOKEN_VARIABLES = ("ALIBABA_CLOUD_SECURITY_TOKEN", "ALICLOUD_SECURITY_TOKEN")
+ID_VARIABLES = tuple(name for family in FAMILIES for name in family.ids)
+SECRET_VARIABLES = tuple(name for family in FAMILIES for name in family.secrets)
+TOKEN_VARIABLES = tuple(name for family in FAMILIES for name in family.tokens)
 
 # The chain may ask an ECS metadata service that is not there; its own time-outs add up.
 _CHAIN_SECONDS = 10.0
 
-_WAYS = (
-    "give access_key_id and access_key_secret to the task, or set "
-    "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
-)
-_ONE_MORE_WAY = (
-    "install the Python package alibabacloud-credentials on the controller for profile files, ECS "
-    "RAM roles and OIDC"
+_SET_BOTH = "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+_WAYS = f"Set access_key_id and access_key_secret in the task, or the variables {_SET_BOTH}"
+_INSTALL_CHAIN = (
+    "For profile files, ECS RAM roles and OIDC, install the Python package "
+    "alibabacloud-credentials on the controller."
 )
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """An AccessKey; ``source`` is ``options``, ``environment`` or ``chain``."""
+    """An AccessKey; ``source`` is ``options``, ``environment`` or ``chain``.
+
+    ``provider``: for ``chain``, the provider that found it, as alibabacloud-credentials names
+    it, for example ``default/cli_profile/static_ak``. Empty if it is not known.
+    """
 
     access_key_id: str
     access_key_secret: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
     source: str = "options"
+    provider: str = ""
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
+        """The texts that must never be shown."""
         return tuple(text for text in (self.access_key_secret, self.security_token) if text)
 
 
@@ -56,17 +83,28 @@ Chain = Callable[[], Optional[Credentials]]
 
 
 def first_set(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    """Return the value of the leftmost variable that is set; empty means unset."""
+    """Return the value of the first variable that is not empty; empty means unset."""
     return next((environ[name] for name in names if environ.get(name)), None)
+
+
+def used_family(environ: Mapping[str, str]) -> Family | None:
+    """Return the family of variables that is used: the first one with an id or a secret.
+
+    A token alone is no AccessKey, so a family that has only a token is ignored.
+    """
+    return next(
+        (one for one in FAMILIES if first_set(environ, (*one.ids, *one.secrets)) is not None), None
+    )
 
 
 def with_id(environ: Mapping[str, str], key_id: str | None) -> Mapping[str, str]:
     """Return the environment with the id of a configuration file, if it has only the secret.
 
-    An id is no secret and may stand in a file; it is never put before another one.
+    An id is no secret and may be set in a file. It never replaces an id of the same family.
     """
-    if key_id and first_set(environ, SECRET_VARIABLES) and not first_set(environ, ID_VARIABLES):
-        return {**environ, ID_VARIABLES[0]: key_id}
+    family = used_family(environ)
+    if key_id and family is not None and first_set(environ, family.ids) is None:
+        return {**environ, family.ids[0]: key_id}
     return environ
 
 
@@ -77,21 +115,21 @@ def resolve_credentials(
 
     ``options`` holds access_key_id, access_key_secret and security_token as far as the user
     gave them; ``environ`` the environment variables; ``chain`` the last resort (default: the
-    default chain of alibabacloud-credentials when that is installed).
+    default chain of alibabacloud-credentials if that is installed).
     Raises CredentialsError.
     """
     found = given_credentials(options, environ) or (chain or default_chain)()
     if found is None:
         raise CredentialsError(
-            f"access_key_id: no AccessKey was found: {_WAYS}, or {_ONE_MORE_WAY}."
+            "no AccessKey was found", option="access_key_id", advice=f"{_WAYS}. {_INSTALL_CHAIN}"
         )
     return _checked(found)
 
 
 def given_credentials(options: Mapping[str, Any], environ: Mapping[str, str]) -> Credentials | None:
-    """Return the AccessKey of the options or the environment, None when neither holds one.
+    """Return the AccessKey of the options or the environment, None when neither has one.
 
-    Raises CredentialsError for half of a pair, or for one that cannot be one.
+    Raises CredentialsError for an incomplete pair, or for text that cannot be an AccessKey.
     """
     found = _from_options(options) or _from_environment(environ)
     return None if found is None else _checked(found)
@@ -106,13 +144,15 @@ def _checked(found: Credentials) -> Credentials:
         # They go into HTTP headers; requests would show the value in its own error.
         if any(not "!" <= character <= "~" for character in value):
             raise CredentialsError(
-                f"{option} (from {found.source}): holds a space, a line break or a character "
-                "outside ASCII, so it "
-                "cannot be right; copy it again."
+                f"contains a space, a line break or a non-ASCII character (from {found.source})",
+                option=option,
+                advice="Copy it again.",
             )
     if ":" in found.access_key_id:
         raise CredentialsError(
-            f"access_key_id (from {found.source}): holds a colon, so it is not an id."
+            f"contains a colon, so it is not an id (from {found.source})",
+            option="access_key_id",
+            advice="Copy the id without the secret.",
         )
     return found
 
@@ -123,38 +163,60 @@ def _from_options(options: Mapping[str, Any]) -> Credentials | None:
     if not (key_id or secret or token):
         return None
     if not (key_id and secret):
+        missing = "access_key_secret" if key_id else "access_key_id"
+        given = "access_key_id" if key_id else "access_key_secret" if secret else "security_token"
         raise CredentialsError(
-            f"{'access_key_secret' if key_id else 'access_key_id'}: is missing beside "
-            f"{'access_key_id' if key_id else 'access_key_secret' if secret else 'security_token'}."
-            " An AccessKey is taken from one source as a whole; give access_key_id and "
-            "access_key_secret together, or neither to take both from the environment."
+            f"is missing, but {given} is set",
+            option=missing,
+            advice=(
+                "Set access_key_id and access_key_secret together, or neither of them to use the "
+                "environment."
+            ),
         )
     return Credentials(str(key_id), str(secret), str(token) if token else None, "options")
 
 
 def _from_environment(environ: Mapping[str, str]) -> Credentials | None:
-    key_id = first_set(environ, ID_VARIABLES)
-    secret = first_set(environ, SECRET_VARIABLES)
-    if not (key_id or secret):
+    family = used_family(environ)
+    if family is None:
         return None
+    key_id, secret = first_set(environ, family.ids), first_set(environ, family.secrets)
     if not (key_id and secret):
-        raise CredentialsError(
-            "environment: there is an AccessKey %s without its %s; set %s too, or unset both."
-            % (
-                ("id", "secret", SECRET_VARIABLES[0])
-                if key_id
-                else ("secret", "id", ID_VARIABLES[0])
-            )
-        )
-    return Credentials(key_id, secret, first_set(environ, TOKEN_VARIABLES), "environment")
+        raise _incomplete(family, environ)
+    return Credentials(key_id, secret, first_set(environ, family.tokens), "environment")
+
+
+def _incomplete(family: Family, environ: Mapping[str, str]) -> CredentialsError:
+    """Return the error of a family that has an id without a secret, or the reverse."""
+    given = _set_names(environ, (*family.ids, *family.secrets))
+    pairs = dict(zip((*family.ids, *family.secrets), (*family.secrets, *family.ids)))
+    missing = pairs[given[0]]
+    # A complete family behind it was probably meant, and must not be chosen silently.
+    ignored = [
+        f"{_set_names(environ, other.ids)[0]} and {_set_names(environ, other.secrets)[0]}"
+        for other in FAMILIES
+        if other is not family
+        and first_set(environ, other.ids) is not None
+        and first_set(environ, other.secrets) is not None
+    ]
+    instead = f" to use {ignored[0]}" if ignored else ""
+    return CredentialsError(
+        f"is missing, but {given[0]} is set",
+        option=missing,
+        advice=f"Set {missing}, or unset {' and '.join(given)}{instead}.",
+    )
+
+
+def _set_names(environ: Mapping[str, str], names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if environ.get(name)]
 
 
 def default_chain() -> Credentials | None:
     """Return what alibabacloud-credentials' default chain finds; None without the package.
 
     The package looks for profile files, OIDC, an ECS RAM role and a credentials URI (its
-    documentation, "default credential provider chain"). It starts threads of its own, so
-    this is never called in Ansible's controller process.
+    documentation, "default credential provider chain"). It starts threads, so this is never
+    called in Ansible's controller process.
     """
     try:
         # Only here: importing it takes half a second, and most users give a key.
@@ -162,29 +224,37 @@ def default_chain() -> Credentials | None:
     except ImportError:
         return None
     for name in ("credentials", "alibabacloud_credentials"):
-        # It prints a traceback for every place without a key; the error says it in one line.
+        # It prints a traceback for every place without a key; the error needs one line.
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         found = within(_CHAIN_SECONDS, lambda: DefaultCredentialsProvider().get_credentials())
     except DeadlineExceeded as exc:
         raise CredentialsError(
-            "access_key_id: alibabacloud-credentials found no AccessKey within "
-            f"{_CHAIN_SECONDS:g} s; {_WAYS}."
+            f"alibabacloud-credentials found no AccessKey within {_CHAIN_SECONDS:g} s",
+            option="access_key_id",
+            advice=f"{_WAYS}.",
         ) from exc
     except Exception as exc:  # the package raises many kinds, and they all mean the same here
         raise CredentialsError(
-            "access_key_id: no AccessKey was found; alibabacloud-credentials says: "
-            f"{_shortened(str(exc))}. "
-            f"Mend that, or {_WAYS}."
+            "no AccessKey was found; alibabacloud-credentials reports: "
+            f"{_shortened(str(exc)).rstrip('.')}",
+            option="access_key_id",
+            advice=f"Fix that. Alternatively: {_WAYS}.",
         ) from exc
+    key_id, secret = found.get_access_key_id(), found.get_access_key_secret()
+    if not (key_id and secret):
+        raise CredentialsError(
+            "alibabacloud-credentials returned an incomplete AccessKey",
+            option="access_key_id",
+            advice=f"{_WAYS}.",
+        )
+    # Versions that do not name the provider exist.
+    provider = getattr(found, "get_provider_name", str)()
     return Credentials(
-        found.get_access_key_id(),
-        found.get_access_key_secret(),
-        found.get_security_token() or None,
-        "chain",
+        key_id, secret, found.get_security_token() or None, "chain", str(provider or "")
     )
 
 
 def _shortened(text: str) -> str:
-    """Return the first 500 characters of a text: it tells of every place that was looked at."""
+    """Return the first 500 characters of a text, which lists every place that was looked at."""
     return text if len(text) <= 500 else text[:499] + "…"

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._api.credentials import (
+    FAMILIES,
     ID_VARIABLES,
     SECRET_VARIABLES,
     TOKEN_VARIABLES,
     Credentials,
+    used_family,
 )
 from ...module_utils._api.errors import CloudMonitorError
 from ...module_utils._options import CONNECTION_OPTIONS
@@ -85,11 +87,12 @@ def shown_credentials(
             ("access_key_secret", "given", place),
             ("security_token", token, place),
         ]
+    family = used_family(environ) or FAMILIES[0]
     rows = []
     for name, variables in (
-        ("access_key_id", ID_VARIABLES),
-        ("access_key_secret", SECRET_VARIABLES),
-        ("security_token", TOKEN_VARIABLES),
+        ("access_key_id", family.ids),
+        ("access_key_secret", family.secrets),
+        ("security_token", family.tokens),
     ):
         variable = next((one for one in variables if environ.get(one)), "")
         value = "given" if variable else "not set"

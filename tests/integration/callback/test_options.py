@@ -92,7 +92,7 @@ def test_the_environment_wins_and_an_empty_variable_counts_as_unset(project: Pro
         assert members == ["store", "from-environment", "1.0", 11]
 
 
-def test_the_leftmost_variable_that_is_set_wins(project: Project) -> None:
+def test_the_first_non_empty_variable_of_one_family_is_used(project: Project) -> None:
     project.write("site.yml", [play(say())])
     ours = {"ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET}
     none = dict.fromkeys(ours, "")
@@ -103,7 +103,7 @@ def test_the_leftmost_variable_that_is_set_wins(project: Project) -> None:
     token = project.start(
         "site.yml", **none, ALICLOUD_ACCESS_KEY="STS." + KEY_ID, ALICLOUD_SECRET_KEY=SECRET,
         ALICLOUD_ACCESS_KEY_ID="third", ALICLOUD_SECRET_ACCESS_KEY="third",
-        ALIBABA_CLOUD_SECURITY_TOKEN="", ALICLOUD_SECURITY_TOKEN=TOKEN,
+        ALIBABA_CLOUD_SECURITY_TOKEN="stale", ALICLOUD_SECURITY_TOKEN=TOKEN,
     )  # fmt: skip
     region = project.start(
         "site.yml", CLOUDMONITOR_ENDPOINT="", ALIBABA_CLOUD_REGION_ID="first",
@@ -188,11 +188,11 @@ MISTAKES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     ),
     "half of the credentials": (
         {"ALIBABA_CLOUD_ACCESS_KEY_SECRET": ""},
-        ("id without its secret", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
+        ("ALIBABA_CLOUD_ACCESS_KEY_SECRET: is missing", "ALIBABA_CLOUD_ACCESS_KEY_ID is set"),
     ),
     "credentials that cannot be right": (
         {"ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET + " with a space"},
-        ("access_key_secret", "copy it again"),
+        ("access_key_secret", "Copy it again"),
     ),
     "an unknown region": (
         {"CLOUDMONITOR_ENDPOINT": "", "ALIBABA_CLOUD_REGION_ID": "cn-hangzou"},

@@ -302,7 +302,7 @@ def test_everything_that_is_wrong_is_told_at_once(project: Checked) -> None:
     )
 
     assert told.wrong == ["settings", "AccessKey", "outbox"]
-    for word in ("timeout", "source_ip", "retries", "endpoint", "linger", "without its id"):
+    for word in ("timeout", "source_ip", "retries", "endpoint", "linger", "ACCESS_KEY_ID"):
         assert word in told.fixes, word
     assert "8 of" not in told.output
     assert "7 of" in told.output

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The AccessKey: which source counts, that sources never mix, and what is said without one."""
+"""The AccessKey: which source is used, sources are never mixed, and the error without one."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentia
     first_set,
     given_credentials,
     resolve_credentials,
+    with_id,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
     CredentialsError,
@@ -94,25 +95,56 @@ def test_half_of_a_key_in_the_options_is_not_completed_from_the_environment(
     with pytest.raises(CredentialsError) as caught:
         resolve_credentials(options, ENVIRON, lambda: CHAIN)
 
-    assert str(caught.value).startswith(f"{missing}: is missing beside {beside}.")
+    assert caught.value.option == missing
+    assert caught.value.problem == f"is missing, but {beside} is set"
     assert "s3cr3t" not in str(caught.value)
     assert "t0k3n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("variable", "advice"),
+    ("variable", "missing"),
     [
-        ("ALICLOUD_ACCESS_KEY", "set ALIBABA_CLOUD_ACCESS_KEY_SECRET too"),
-        ("ALICLOUD_SECRET_KEY", "set ALIBABA_CLOUD_ACCESS_KEY_ID too"),
+        ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
+        ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_ACCESS_KEY_ID"),
+        ("ALICLOUD_ACCESS_KEY", "ALICLOUD_SECRET_KEY"),
+        ("ALICLOUD_SECRET_KEY", "ALICLOUD_ACCESS_KEY"),
+        ("ALICLOUD_ACCESS_KEY_ID", "ALICLOUD_SECRET_ACCESS_KEY"),
+        ("ALICLOUD_SECRET_ACCESS_KEY", "ALICLOUD_ACCESS_KEY_ID"),
     ],
 )
 def test_half_of_a_key_in_the_environment_is_not_completed_by_the_chain(
-    variable: str, advice: str
+    variable: str, missing: str
 ) -> None:
-    with pytest.raises(CredentialsError, match=advice) as caught:
+    with pytest.raises(CredentialsError) as caught:
         resolve_credentials({}, {variable: "hunter2"}, lambda: CHAIN)
 
+    assert caught.value.option == missing
+    assert caught.value.advice == f"Set {missing}, or unset {variable}."
     assert "hunter2" not in str(caught.value)
+
+
+def test_an_incomplete_family_is_not_skipped_and_the_complete_one_is_named() -> None:
+    environ = {
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": "i",
+        "ALICLOUD_ACCESS_KEY_ID": "i",
+        "ALICLOUD_SECRET_KEY": "s",
+    }
+
+    with pytest.raises(CredentialsError) as caught:
+        given_credentials({}, environ)
+
+    assert caught.value.option == "ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+    assert "to use ALICLOUD_ACCESS_KEY_ID and ALICLOUD_SECRET_KEY." in caught.value.advice
+
+
+def test_a_stale_token_of_the_other_family_is_ignored() -> None:
+    environ = {
+        "ALICLOUD_ACCESS_KEY": "i",
+        "ALICLOUD_SECRET_KEY": "s",
+        "ALIBABA_CLOUD_SECURITY_TOKEN": "stale",
+    }
+
+    assert given_credentials({}, environ) == Credentials("i", "s", None, "environment")
 
 
 def test_a_lone_token_in_the_environment_is_no_key() -> None:
@@ -148,12 +180,14 @@ def test_what_cannot_stand_in_a_header_is_refused_and_not_shown(option: str, bad
     with pytest.raises(CredentialsError) as caught:
         resolve_credentials({**KEY, option: "hunter" + bad + "2"}, {})
 
-    assert str(caught.value).startswith(f"{option} (from options): holds a space, a line break")
+    assert caught.value.option == option
+    assert caught.value.problem.startswith("contains a space, a line break")
+    assert caught.value.problem.endswith("(from options)")
     assert "hunter" not in str(caught.value)
 
 
 def test_an_id_with_a_colon_is_none() -> None:
-    with pytest.raises(CredentialsError, match="holds a colon"):
+    with pytest.raises(CredentialsError, match="contains a colon"):
         resolve_credentials({**KEY, "access_key_id": "id:secret"}, {})
 
 
@@ -184,6 +218,72 @@ def subset_of(source: str, names: tuple[str, ...]) -> st.SearchStrategy[dict[str
     return st.fixed_dictionaries({}, optional=dict.fromkeys(names, value))
 
 
+FAMILY_NAMES: dict[str, dict[str, tuple[str, ...]]] = {
+    "first": {
+        "id": ("ALIBABA_CLOUD_ACCESS_KEY_ID",),
+        "secret": ("ALIBABA_CLOUD_ACCESS_KEY_SECRET",),
+        "token": ("ALIBABA_CLOUD_SECURITY_TOKEN",),
+    },
+    "second": {
+        "id": ("ALICLOUD_ACCESS_KEY", "ALICLOUD_ACCESS_KEY_ID"),
+        "secret": ("ALICLOUD_SECRET_KEY", "ALICLOUD_SECRET_ACCESS_KEY"),
+        "token": ("ALICLOUD_SECURITY_TOKEN",),
+    },
+}
+# Each value names the family, the part and the variable, so that a mixture shows.
+VALUES = {
+    name: f"{family}-{part}-{name}"
+    for family, parts in FAMILY_NAMES.items()
+    for part, names in parts.items()
+    for name in names
+}
+ENVIRONS = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from(["", value]) for name, value in VALUES.items()}
+)
+
+
+def expected(environ: Mapping[str, str], key_id: str = "") -> tuple[str, str, str | None] | None:
+    """The oracle: the parts of the key, None for no key. Raises LookupError when incomplete."""
+    for parts in FAMILY_NAMES.values():
+        found = {
+            part: next(iter([environ[name] for name in names if environ.get(name)]), "")
+            for part, names in parts.items()
+        }
+        if found["secret"] and not found["id"]:
+            found["id"] = key_id
+        if found["id"] and found["secret"]:
+            return found["id"], found["secret"], found["token"] or None
+        if found["id"] or found["secret"]:
+            raise LookupError
+    return None
+
+
+def test_the_oracle_has_every_variable() -> None:
+    assert sorted(VALUES) == sorted((*ID_VARIABLES, *SECRET_VARIABLES, *TOKEN_VARIABLES))
+
+
+@given(environ=ENVIRONS, key_id=st.sampled_from(["", "configured"]))
+def test_a_key_of_the_environment_comes_from_one_family(
+    environ: Mapping[str, str], key_id: str
+) -> None:
+    completed = with_id(environ, key_id)
+    try:
+        wanted = expected(environ, key_id)
+    except LookupError:
+        with pytest.raises(CredentialsError) as caught:
+            given_credentials({}, completed)
+        assert caught.value.option in VALUES
+        assert not environ.get(str(caught.value.option))
+        assert not any(value in str(caught.value) for value in environ.values() if value)
+        return
+    found = given_credentials({}, completed)
+
+    if wanted is None:
+        assert found is None
+    else:
+        assert found == Credentials(*wanted, "environment")
+
+
 @given(
     options=subset_of("options", ("access_key_id", "access_key_secret", "security_token")),
     environ=subset_of("environment", (*ID_VARIABLES, *SECRET_VARIABLES, *TOKEN_VARIABLES)),
@@ -197,14 +297,17 @@ def test_a_key_never_comes_from_two_sources(
     def chain() -> Credentials | None:
         return found_there if in_chain else None
 
+    half_in_environment, in_environment = False, False
+    try:
+        in_environment = expected(environ) is not None
+    except LookupError:
+        half_in_environment = True
     try:
         found = resolve_credentials(options, environ, chain)
     except CredentialsError:
         whole = bool(options.get("access_key_id") and options.get("access_key_secret"))
-        pair = [first_set(environ, names) for names in (ID_VARIABLES, SECRET_VARIABLES)]
         half_in_options = any(options.values()) and not whole
-        half_in_environment = any(pair) and not all(pair)
-        nowhere = not any(options.values()) and not any(pair) and not in_chain
+        nowhere = not any(options.values()) and not in_environment and not in_chain
         assert half_in_options or half_in_environment or nowhere
         return
     parts = {found.access_key_id, found.access_key_secret, found.security_token} - {None}
@@ -255,6 +358,27 @@ def test_the_default_chain_hands_out_what_the_package_finds(install: Install) ->
     assert resolve_credentials({}, {}) == CHAIN
 
 
+def test_the_chain_names_the_provider_where_the_package_tells_it(install: Install) -> None:
+    named = type("Named", (FakeFound,), {"get_provider_name": lambda _self: "default/oidc"})
+    install(named)
+
+    found = default_chain()
+
+    assert found is not None
+    assert found.provider == "default/oidc"
+
+
+@pytest.mark.parametrize("part", ["get_access_key_id", "get_access_key_secret"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_an_incomplete_key_of_the_chain_is_an_error(
+    install: Install, part: str, value: str | None
+) -> None:
+    install(type("Incomplete", (FakeFound,), {part: lambda _self: value}))
+
+    with pytest.raises(CredentialsError, match="incomplete"):
+        default_chain()
+
+
 def test_the_package_logs_nothing_while_it_looks(install: Install) -> None:
     install(FakeFound)
 
@@ -269,7 +393,7 @@ def test_what_the_package_says_is_told_in_one_line_and_in_short(install: Install
 
     install(fail)
 
-    with pytest.raises(CredentialsError, match="says: no profile, no role") as caught:
+    with pytest.raises(CredentialsError, match="reports: no profile, no role") as caught:
         default_chain()
     assert len(str(caught.value)) < 1200
     assert "ALIBABA_CLOUD_ACCESS_KEY_ID" in str(caught.value)
