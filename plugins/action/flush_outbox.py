@@ -66,6 +66,7 @@ class ActionModule(EventAction):
             key_id = configured.get("access_key_id")
             credentials = resolve_credentials(params, with_id(environ, key_id))
             sender = Sender(connection, credentials, environ)
+            sender.check()
         except CloudMonitorError:
             self.nothing = _result(count(outbox))
             raise

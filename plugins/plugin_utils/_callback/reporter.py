@@ -28,9 +28,10 @@ from ...module_utils._api.credentials import (
 from ...module_utils._api.errors import CloudMonitorError, ConfigurationError
 from .._deployment.content import Deployment, Failure
 from .._deployment.facts import RUN_ID_VARIABLE, collect_facts
+from .._outbox.launch import CourierSettings
 from .._outbox.records import Naming, destination_of, events_record
 from .._outbox.storage import Outbox
-from .._outbox.writer import Post, Terms, run_record
+from .._outbox.writer import OutboxWriter, run_record
 from .context_vars import Render, copy_variables
 from .stats import Outcome, Reading, failures_of, outcome
 
@@ -93,7 +94,7 @@ class Reporter:
             options["failure_event"],
             options["group_id"],
         )
-        self._post: Post | None = None
+        self._writer: OutboxWriter | None = None
         self._context: dict[str, Any] = {}
         atexit.register(self._at_exit)
 
@@ -115,7 +116,7 @@ class Reporter:
         if self._broken or not self._is_wanted(playbook, check_mode):
             return
         try:
-            terms = self._terms()
+            settings = self._courier_settings()
             now = time.time()
             known, _missing = copy_variables(self._options["context_vars"], extra_vars, render)
             self._context = known
@@ -124,17 +125,17 @@ class Reporter:
             outbox = Outbox(self._options["outbox"])
             outbox.prepare()
             self._announce(outbox)
-            post = Post(outbox, terms)
-            run = run_record(deployment, self._naming, terms.destination)
-            post.open(deployment.id, run, start)
+            writer = OutboxWriter(outbox, settings)
+            run = run_record(deployment, self._naming, settings.destination)
+            writer.open(deployment.id, run, start)
         except CloudMonitorError as exc:
             self._broken = True
             self._warn(f"this run is not reported. {exc}")
             return
-        self._deployment, self._post = deployment, post
+        self._deployment, self._writer = deployment, writer
         self._environ[RUN_ID_VARIABLE] = deployment.id
         try:
-            post.start_courier()
+            writer.start_courier()
         except OSError as exc:
             self._warn(
                 "the events stay in the outbox: the process that delivers them could not be "
@@ -164,8 +165,8 @@ class Reporter:
         """Report nothing any more; what is in the outbox is still delivered."""
         self._broken = True
         self._deployment = None
-        if self._post is not None:
-            self._post.abandon()
+        if self._writer is not None:
+            self._writer.abandon()
 
     # What a report is made of
 
@@ -184,7 +185,7 @@ class Reporter:
 
         return (not include or matches(include)) and not matches(exclude or [])
 
-    def _terms(self) -> Terms:
+    def _courier_settings(self) -> CourierSettings:
         """Return how to deliver. Raises ConfigurationError, CredentialsError."""
         self._check()
         connection = connection_of(self._options)
@@ -198,12 +199,13 @@ class Reporter:
                 "The Python package requests is missing; install it beside ansible-core."
             )
         credentials = self._credentials()
-        return Terms(
+        return CourierSettings(
             connection=connection,
             credentials=credentials,
             destination=destination_of(credentials) if credentials else "source:chain",
             ttl=self._options["outbox_ttl"] * 3600,
             linger=self._options["linger"],
+            flush_timeout=self._options["flush_timeout"],
         )
 
     def _credentials(self) -> Credentials | None:
@@ -262,23 +264,24 @@ class Reporter:
 
     def _end(self, deployment: Deployment) -> None:
         """Write the finish down, and wait for its delivery as long as that makes sense."""
-        post = self._post
+        writer = self._writer
         self._end_of_process_state()
-        if post is None:
+        if writer is None:
             return
         try:
-            post.write(events_record(deployment, self._naming, deployment.finished_at or 0.0))
-            trouble = post.wait(self._options["flush_timeout"])
+            writer.write(events_record(deployment, self._naming, deployment.finished_at or 0.0))
+            undelivered = writer.wait(self._options["flush_timeout"])
+            warning = undelivered.text if undelivered else None
         except CloudMonitorError as exc:
-            trouble = str(exc)
+            warning = str(exc)
         finally:
-            post.abandon()
-        if trouble:
-            self._warn(trouble)
+            writer.abandon()
+        if warning is not None:
+            self._warn(warning)
 
     def _end_of_process_state(self) -> None:
         """Forget the playbook that is over."""
-        self._deployment, self._post = None, None
+        self._deployment, self._writer = None, None
         self._last_failures, self._context = {}, {}
         if self._around is None:
             self._environ.pop(RUN_ID_VARIABLE, None)

@@ -11,26 +11,23 @@ itself. It also takes on what earlier runs left behind. Nothing here imports Ans
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import select
 import signal
-import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from types import FrameType
-from typing import Any
 
 from ...module_utils._api.client import backoff
-from ...module_utils._api.connection import Connection
-from ...module_utils._api.credentials import Credentials
 from ...module_utils._api.errors import CloudMonitorError, DeliveryError
 from ...module_utils._api.event import Event
 from .delivery import Delivery
+from .launch import CourierSettings, report_to_probe
 from .orphans import adopt
+from .self_test import test_courier
 from .sender import Sender
 from .storage import WAKE_SIGNAL, Folder, Outbox, is_asked_for
 
@@ -45,38 +42,6 @@ _LOOK_SECONDS = 0.1
 _STEP_SECONDS = 0.05
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the callback tells the courier, over standard input. Times are in seconds."""
-
-    parent: int
-    outbox: str
-    folder: str
-    lock: int
-    connection: Connection
-    credentials: Credentials | None
-    destination: str
-    ttl: float
-    linger: float
-
-    @staticmethod
-    def read(text: str) -> Settings:
-        """Return the settings of a JSON text. Raises ValueError, KeyError or TypeError."""
-        raw: Mapping[str, Any] = json.loads(text)
-        key = raw["credentials"]
-        return Settings(
-            parent=raw["parent"],
-            outbox=raw["outbox"],
-            folder=raw["folder"],
-            lock=raw["lock"],
-            connection=Connection(**{**raw["connection"], "retries": 0}),
-            credentials=Credentials(**key) if key else None,
-            destination=raw["destination"],
-            ttl=raw["ttl"],
-            linger=raw["linger"],
-        )
-
-
 class Terminated(Exception):
     """SIGTERM came while a request was under way."""
 
@@ -84,10 +49,12 @@ class Terminated(Exception):
 class Courier:
     """Delivers one run's folder while the run lives, and for ``linger`` seconds after."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: CourierSettings) -> None:
         self._settings = settings
         self._outbox = Outbox(settings.outbox)
-        self._sender = Sender(settings.connection, settings.credentials)
+        # The courier times its own attempts.
+        connection = replace(settings.connection, retries=0)
+        self._sender = Sender(connection, settings.credentials, directory=settings.directory)
         own = Folder(self._outbox.runs / settings.folder)
         self._own = self._delivery(own)
         self._hands = [self._own]
@@ -288,7 +255,7 @@ class Courier:
         Whoever stops a machine or a job stops Ansible, too, so its end is waited for.
         """
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        sender = self._sender.hurried(LAST_TRY_SECONDS)
+        sender = self._sender.with_timeout(LAST_TRY_SECONDS)
         until = time.monotonic() + LAST_TRY_SECONDS
         while time.monotonic() < until:
             self._watch()
@@ -310,17 +277,20 @@ def _end_after(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, max(0.001, seconds))
 
 
-def main() -> None:
-    """Run a courier with the settings on standard input."""
-    settings = Settings.read(sys.stdin.read())
-    # The callback has it in its hand no longer; keep nothing of it open but the lock.
+def main(text: str) -> None:
+    """Run a courier with the settings in ``text``, which were on standard input."""
+    settings = CourierSettings.parse(text)
+    if settings.self_test:
+        report_to_probe(test_courier(settings))
+        return
+    # The callback has closed its end; keep nothing open but the lock.
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
-    os.chdir("/")
+    os.close(null)
     try:
         Courier(settings).run()
     except Exception as exc:  # there is nobody to raise it to
         folder = Folder(Outbox(settings.outbox).runs / settings.folder)
-        text = str(exc) if isinstance(exc, CloudMonitorError) else repr(exc)
+        problem = str(exc) if isinstance(exc, CloudMonitorError) else repr(exc)
         with contextlib.suppress(OSError):
-            folder.set_status({"state": "trouble", "text": f"delivery failed: {text}"})
+            folder.set_status({"state": "trouble", "text": f"delivery failed: {problem}"})

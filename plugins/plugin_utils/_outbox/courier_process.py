@@ -1,33 +1,47 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts the courier: run as a script, it finds its own package from its own path.
+"""The script that a courier process runs. It finds its own package from its own path.
 
-The courier imports nothing of Ansible, so the collection's folder is made a package here
-without Ansible's import machinery, and wherever it is installed.
+The courier imports nothing from Ansible, so the collection's folder is made a package here
+without Ansible's import machinery, wherever it is installed.
 """
 
 from __future__ import annotations
 
-import importlib
+import os
 import sys
-import types
-from pathlib import Path
 
 PACKAGE = "aliops_cloudmonitor_plugins"
 
 
+def merged_path(given: list[str], own: list[str], script_folder: str) -> list[str]:
+    """Return the ``sys.path`` of the courier: the controller's, then what only this one has.
+
+    Python puts the script's folder first. Its files are modules of the package only, and must not
+    replace a module of the standard library.
+    """
+    others = (entry for entry in own if entry and os.path.realpath(entry) != script_folder)
+    return list(dict.fromkeys([*given, *others]))
+
+
 def main() -> None:
-    """Run the courier with the settings that come over standard input."""
-    here = Path(__file__).resolve()
-    # Python put the script's folder first; its files are modules of the package only.
-    sys.path[:] = [entry for entry in sys.path if entry and Path(entry).resolve() != here.parent]
+    """Run the courier with the settings that come over standard input, as one line of JSON."""
+    here = os.path.realpath(__file__)
+    sys.path[:] = merged_path([], sys.path, os.path.dirname(here))
+    # Imported only now, because the script's folder was in the way.
+    import importlib
+    import json
+    import types
+
     # "ansible-galaxy collection verify" takes a __pycache__ for a change to the collection.
     sys.dont_write_bytecode = True
+    text = sys.stdin.read()
+    sys.path[:] = merged_path(json.loads(text)["import_path"], sys.path, os.path.dirname(here))
     package = types.ModuleType(PACKAGE)
-    package.__path__ = [str(here.parents[2])]
+    package.__path__ = [os.path.dirname(os.path.dirname(os.path.dirname(here)))]
     sys.modules[PACKAGE] = package
-    importlib.import_module(PACKAGE + ".plugin_utils._outbox.courier").main()
+    importlib.import_module(PACKAGE + ".plugin_utils._outbox.courier").main(text)
 
 
 if __name__ == "__main__":

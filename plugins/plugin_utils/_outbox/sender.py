@@ -1,13 +1,14 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sends events of the outbox, with credentials that are fresh. For the courier and flush_outbox."""
+"""Sends events of the outbox with fresh credentials. Used by the courier and by flush_outbox."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ...module_utils._api.batch import batches
@@ -28,49 +29,96 @@ CREDENTIALS_SECONDS = 300.0
 
 
 class Sender:
-    """Sends events with credentials that are fresh."""
+    """Sends events, one attempt at a time, with credentials that are looked up again in time."""
 
     def __init__(
         self,
         connection: Connection,
         credentials: Credentials | None,
         environ: Mapping[str, str] | None = None,
+        directory: str | None = None,
     ) -> None:
-        """Raises ConfigurationError when a request is not possible at all."""
+        """``credentials``: None to find them with the default chain of alibabacloud-credentials.
+
+        ``environ``: where the proxies are looked up. ``directory``: the working directory for the
+        default chain, because its files may name others by relative paths; None for any.
+        """
         self._connection = connection
         self._given = credentials
         self._environ = os.environ if environ is None else environ
+        self._directory = directory
+        self._transport: Transport | None = None
         self._client: Client | None = None
         self._found: Credentials | None = credentials
         self._found_at = 0.0
-        if REQUESTS_IMPORT_ERROR is not None:
-            raise ConfigurationError(
-                "The Python package requests cannot be imported where events are delivered; "
-                "install it beside ansible-core."
-            )
-        self._transport = Transport(connection, self._environ)
-        self._source_ip = connection.source_ip or own_address()
 
     def send(self, events: Sequence[Event]) -> DeliveryError | None:
-        """Try once; return what went wrong."""
+        """Send events once; return the error if they were not accepted. Raises nothing else."""
         try:
-            return self._ready().send(batches(events)).error
+            error = self._ready_client().send(batches(events)).error
         except DeliveryError as exc:
             return exc
         except CloudMonitorError as exc:
             return DeliveryError(str(exc), exc.kind, Outcome.OUTAGE)
+        except Exception as exc:
+            # The kind only: the text of an unforeseen error may hold a secret.
+            return DeliveryError(
+                f"the attempt failed with {type(exc).__name__}", "internal", Outcome.OUTAGE
+            )
+        if error is not None and error.outcome is Outcome.REFUSED_FOR_NOW:
+            # They may have expired: the next attempt looks them up again.
+            self._found_at = float("-inf")
+        return error
 
-    def hurried(self, timeout: float) -> Sender:
+    def credentials(self) -> Credentials:
+        """Return the credentials to sign with. Raises CredentialsError."""
+        if self._given is not None:
+            return self._given
+        with _working_in(self._directory):
+            return resolve_credentials({}, {})
+
+    def with_timeout(self, timeout: float) -> Sender:
         """Return a sender of the same credentials that takes ``timeout`` seconds at most."""
         connection = replace(self._connection, timeout=min(timeout, self._connection.timeout))
-        return Sender(connection, self._found, self._environ)
+        return Sender(connection, self._found, self._environ, self._directory)
 
-    def _ready(self) -> Client:
-        """Return the client; it is one and the same as long as it can be, for it keeps the rate."""
+    def check(self) -> None:
+        """See that requests can be sent at all. Raises ConfigurationError."""
+        self._ready_transport()
+
+    def _ready_transport(self) -> Transport:
+        if REQUESTS_IMPORT_ERROR is not None:
+            raise ConfigurationError(
+                "the Python package requests cannot be imported where events are delivered",
+                advice="Install it beside ansible-core.",
+            )
+        if self._transport is None:
+            self._transport = Transport(self._connection, self._environ)
+        return self._transport
+
+    def _ready_client(self) -> Client:
+        """Return the client. It is kept for as long as possible, because it limits the rate."""
         now = time.monotonic()
         fresh = self._given is not None or now - self._found_at <= CREDENTIALS_SECONDS
-        if self._client is None or not fresh:
-            self._found = self._given or resolve_credentials({}, {})
-            self._found_at = now
-            self._client = Client(self._connection, self._found, self._transport, self._source_ip)
+        if self._client is not None and fresh:
+            return self._client
+        transport = self._ready_transport()
+        self._found = self.credentials()
+        self._found_at = now
+        source_ip = self._connection.source_ip or own_address()
+        self._client = Client(self._connection, self._found, transport, source_ip)
         return self._client
+
+
+@contextlib.contextmanager
+def _working_in(directory: str | None) -> Iterator[None]:
+    """Work in another directory for a moment; a process in it would keep it from unmounting."""
+    if directory is None:
+        yield
+        return
+    with contextlib.suppress(OSError):  # it may have been deleted
+        os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.chdir("/")

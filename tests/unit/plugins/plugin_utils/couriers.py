@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,16 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connectio
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentials import (
     Credentials,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.launch import (
+    CourierSettings,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
     Folder,
     Outbox,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import (
-    Post,
-    Terms,
+    OutboxWriter,
+    WaitResult,
     run_record,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
@@ -45,9 +47,9 @@ CREDENTIALS = Credentials(KEY_ID, SECRET, None, "environment")
 IMPORTED_FROM = Path(__file__).absolute().parents[7]
 
 
-def terms(url: str, **parts: Any) -> Terms:
-    parts = {"linger": 10.0, "ttl": 3600.0, "timeout": 3.0, **parts}
-    return Terms(
+def settings_for(url: str, **parts: Any) -> CourierSettings:
+    parts = {"linger": 10.0, "flush_timeout": 5.0, "ttl": 3600.0, "timeout": 3.0, **parts}
+    return CourierSettings(
         connection=Connection(endpoint=url, timeout=parts.pop("timeout")),
         credentials=parts.pop("credentials", CREDENTIALS),
         destination=parts.pop("destination", DESTINATION),
@@ -58,29 +60,29 @@ def terms(url: str, **parts: Any) -> Terms:
 class Run:
     """A run of this process: its folder, and the courier beside it."""
 
-    def __init__(self, outbox: Outbox, how: Terms, identifier: str = "d1") -> None:
+    def __init__(self, outbox: Outbox, settings: CourierSettings, identifier: str = "d1") -> None:
         self.identifier = identifier
-        self.post = Post(outbox, how)
+        self.writer = OutboxWriter(outbox, settings)
         running = deployment(identifier, started_at=time.time())
-        run = run_record(running, NAMING, how.destination)
-        self.post.open(identifier, run, start_record(identifier))
-        assert self.post._folder is not None
-        self.folder: Folder = self.post._folder
+        run = run_record(running, NAMING, settings.destination)
+        self.writer.open(identifier, run, start_record(identifier))
+        assert self.writer._folder is not None
+        self.folder: Folder = self.writer._folder
 
     def start(self) -> subprocess.Popen[bytes]:
-        self.post.start_courier()
-        assert self.post._courier is not None
-        self.courier: subprocess.Popen[bytes] = self.post._courier
+        self.writer.start_courier()
+        assert self.writer._courier is not None
+        self.courier: subprocess.Popen[bytes] = self.writer._courier
         return self.courier
 
     def finish(self, status: str = "succeeded") -> None:
-        self.post.write(finish_record(self.identifier, status))
+        self.writer.write(finish_record(self.identifier, status))
 
 
 @contextmanager
-def run_beside(outbox: Outbox, how: Terms, identifier: str = "d1") -> Iterator[Run]:
+def run_beside(outbox: Outbox, settings: CourierSettings, identifier: str = "d1") -> Iterator[Run]:
     """A run with its courier, which is ended by force should it outlive the test."""
-    run = Run(outbox, how, identifier)
+    run = Run(outbox, settings, identifier)
     courier = run.start()
     try:
         yield run
@@ -96,14 +98,14 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
-    Run, terms)
-run = Run(Outbox(sys.argv[2]), terms(sys.argv[3], linger=float(sys.argv[4])), sys.argv[5])
+    Run, settings_for)
+run = Run(Outbox(sys.argv[2]), settings_for(sys.argv[3], linger=float(sys.argv[4])), sys.argv[5])
 courier = run.start()
 print(json.dumps([os.getpid(), courier.pid]), flush=True)
 sys.stdin.read()
 run.finish()
-run.post.wait(5)
-run.post.abandon()
+run.writer.wait(5)
+run.writer.abandon()
 """
 
 
@@ -137,5 +139,7 @@ def is_alive(pid: int) -> bool:
     return False
 
 
-def slower(how: Terms, timeout: float) -> Terms:
-    return replace(how, connection=replace(how.connection, timeout=timeout))
+def text_of(result: WaitResult | None) -> str:
+    """The warning about events that were not delivered."""
+    assert result is not None, "everything was delivered"
+    return result.text

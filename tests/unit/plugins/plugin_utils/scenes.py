@@ -20,7 +20,7 @@ from cloudmonitor_receiver import Receiver
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.reporter import Reporter
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.stats import COUNTERS
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import Post
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import OutboxWriter
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
     KEY_ID,
     SECRET,
@@ -48,7 +48,7 @@ class Scene:
             "region": "cn-hangzhou", "network": "public", "endpoint": url, "source_ip": None,
             "timeout": 3.0, "retries": 3, "validate_certs": True, "ca_path": None,
         }  # fmt: skip
-        self.posts: list[Post] = []
+        self.writers: list[OutboxWriter] = []
 
     def reporter(self, **options: Any) -> Reporter:
         return Reporter(
@@ -77,15 +77,15 @@ def scene_of(outbox: Outbox, url: str, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(atexit, "register", lambda _function: None)
     here = Scene(outbox, url)
     started: list[subprocess.Popen[bytes]] = []
-    real = Post.start_courier
+    real = OutboxWriter.start_courier
 
-    def start_courier(post: Post) -> None:
-        here.posts.append(post)
-        real(post)
-        assert post._courier is not None
-        started.append(post._courier)
+    def start_courier(writer: OutboxWriter) -> None:
+        here.writers.append(writer)
+        real(writer)
+        assert writer._courier is not None
+        started.append(writer._courier)
 
-    monkeypatch.setattr(Post, "start_courier", start_courier)
+    monkeypatch.setattr(OutboxWriter, "start_courier", start_courier)
     try:
         yield here
     finally:

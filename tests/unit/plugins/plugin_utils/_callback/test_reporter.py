@@ -17,7 +17,7 @@ from cloudmonitor_receiver import Receiver
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.reporter import claim
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import Failure
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Folder
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import Post
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import OutboxWriter
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
     SECRET,
 )
@@ -188,7 +188,7 @@ def test_a_mistake_is_one_warning_that_says_what_to_do(
     assert len(scene.warnings) == 1
     assert advice in scene.warnings[0]
     assert SECRET not in scene.warnings[0]
-    assert (scene.posts, scene.outbox.folders(), receiver.requests) == ([], [], [])
+    assert (scene.writers, scene.outbox.folders(), receiver.requests) == ([], [], [])
     assert "CLOUDMONITOR_RUN_ID" not in scene.environ
 
 
@@ -229,10 +229,10 @@ def test_a_finish_that_cannot_be_written_is_one_warning(
 def test_a_courier_that_cannot_be_started_is_one_warning_and_the_events_stay(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none(_post: Post) -> None:
+    def none(_post: OutboxWriter) -> None:
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(Post, "start_courier", none)
+    monkeypatch.setattr(OutboxWriter, "start_courier", none)
     reporter = scene.reporter()
     scene.start(reporter)
     assert len(scene.warnings) == 1

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cloudmonitor_receiver import Receiver
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import Post
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import OutboxWriter
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
     KEY_ID,
 )
@@ -67,7 +67,7 @@ def test_another_interrupt_at_the_end_is_nobodys_trouble(
     def interrupted(*_args: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Post, "wait", interrupted)
+    monkeypatch.setattr(OutboxWriter, "wait", interrupted)
     reporter._at_exit()
 
     assert scene.warnings == []
@@ -166,19 +166,19 @@ def test_nothing_more_is_reported_after_giving_up(scene: Scene, receiver: Receiv
     scene.start(reporter, number=2)
 
     until(lambda: receiver.events)
-    assert len(scene.posts) == 1
-    assert scene.posts[0]._courier is not None
-    assert scene.posts[0]._courier.poll() is not None, "Python says nothing about it at exit"
+    assert len(scene.writers) == 1
+    assert scene.writers[0]._courier is not None
+    assert scene.writers[0]._courier.poll() is not None, "Python says nothing about it at exit"
     assert FINISH not in names_of(receiver.events)
 
 
 def test_a_courier_of_an_earlier_playbook_is_reaped_or_reported_as_gone(scene: Scene) -> None:
     reporter = scene.reporter()
     scene.run(reporter)
-    [post] = scene.posts
-    assert post._courier is not None
+    [writer] = scene.writers
+    assert writer._courier is not None
 
-    assert post._courier.poll() is not None, "no ResourceWarning about it at exit"
+    assert writer._courier.poll() is not None, "no ResourceWarning about it at exit"
 
 
 def test_the_outbox_is_found_below_a_folder_that_is_not_there_yet(

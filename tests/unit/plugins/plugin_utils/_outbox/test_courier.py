@@ -23,7 +23,8 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.cou
     Parent,
     is_alive,
     run_beside,
-    terms,
+    settings_for,
+    text_of,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     alive,
@@ -51,10 +52,10 @@ def _ids(receiver: Receiver, name: str) -> list[str]:
 def test_start_and_finish_arrive_and_nothing_stays_behind(
     outbox: Outbox, receiver: Receiver
 ) -> None:
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         receiver.wait_for(1)
         run.finish()
-        assert run.post.wait(10) == ""
+        assert run.writer.wait(10) is None
         assert run.courier.wait(10) == 0
 
     assert names_of(receiver.events) == [START, FINISH]
@@ -63,13 +64,13 @@ def test_start_and_finish_arrive_and_nothing_stays_behind(
 
 
 def test_a_new_event_is_sent_at_once(outbox: Outbox, receiver: Receiver) -> None:
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         receiver.wait_for(1)
         until(lambda: run.folder.status().get("state") == "fine")
         waits = []
         for number in range(5):
             begin = time.monotonic()
-            run.post.write({**start_record(f"x{number}"), "final": False})
+            run.writer.write({**start_record(f"x{number}"), "final": False})
             receiver.wait_for(number + 2)
             waits.append(time.monotonic() - begin)
 
@@ -105,7 +106,7 @@ def test_nothing_of_the_caller_is_held_open(outbox: Outbox, receiver: Receiver) 
     read, write = os.pipe()
     os.set_inheritable(write, True)
     try:
-        with run_beside(outbox, terms(receiver.url)) as run:
+        with run_beside(outbox, settings_for(receiver.url)) as run:
             receiver.wait_for(1)
             folder = Path(f"/proc/{run.courier.pid}/fd")
             held = [os.readlink(path) for path in folder.iterdir()]
@@ -165,7 +166,7 @@ def test_beside_a_run_it_hands_over_what_earlier_runs_left_and_keeps_its_own(
 ) -> None:
     earlier = left_behind(outbox, "earlier", finished=True)
     receiver.set_faults(["ok*1", "status=503*inf"])
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         until(lambda: len(receiver.requests) > 1)
         run.folder.ask()
         earlier.ask()
@@ -211,7 +212,7 @@ def test_when_the_run_ends_it_still_waits_as_long_as_the_service_asked(
 
 def test_sigterm_means_one_last_try_of_two_seconds(outbox: Outbox, receiver: Receiver) -> None:
     receiver.set_faults(["hang*inf"])
-    with run_beside(outbox, terms(receiver.url, timeout=30.0)) as run:
+    with run_beside(outbox, settings_for(receiver.url, timeout=30.0)) as run:
         until(lambda: receiver.requests)
         begin = time.monotonic()
         os.kill(run.courier.pid, signal.SIGTERM)
@@ -226,7 +227,7 @@ def test_sigterm_while_it_waits_for_a_service_in_trouble_sends_what_waits(
     outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.set_faults(["retry-after=300*1"])
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         until(lambda: run.folder.status().get("state") == "trouble")
         os.kill(run.courier.pid, signal.SIGTERM)
         receiver.wait_for(1)
@@ -252,10 +253,10 @@ def test_refused_events_become_dead_letters_and_the_run_hears_of_it(
     outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.set_faults(["signature*inf"])
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         until(lambda: run.folder.status().get("state") == "refused")
         run.finish()
-        text = run.post.wait(10)
+        text = text_of(run.writer.wait(10))
         run.courier.wait(10)
 
     assert "refused" in text
@@ -270,7 +271,7 @@ def test_a_refused_key_leaves_what_earlier_runs_left_alone(
 ) -> None:
     left_behind(outbox, "earlier")
     receiver.set_faults(["signature*inf"])
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         run.finish()
         run.courier.wait(15)
 
@@ -286,7 +287,7 @@ def test_what_earlier_runs_left_is_delivered_and_the_lost_are_ended(
     left_behind(outbox, "living", **alive())
     left_behind(outbox, "other", destination="key:Other")
     holder = holder_of(left_behind(outbox, "held"))
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         run.finish()
         receiver.wait_for(7)
         run.courier.wait(10)
@@ -302,7 +303,7 @@ def test_the_run_goes_before_what_earlier_runs_left(outbox: Outbox, receiver: Re
     for number in range(30):
         left_behind(outbox, f"earlier{number}", finished=True)
     receiver.set_faults(["ok*1", "slow=0.3*inf"])
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         receiver.wait_for(3)
         begin = time.monotonic()
         run.finish()
@@ -320,7 +321,7 @@ def test_a_damaged_deployment_is_set_aside_and_harms_no_other(
     bad.beat("")
     os.utime(bad.path / "heartbeat", (1000, 1000))
     left_behind(outbox, "good", finished=True)
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         run.finish()
         receiver.wait_for(4)
         run.courier.wait(10)
@@ -333,8 +334,8 @@ def test_two_couriers_never_send_the_same(outbox: Outbox, receiver: Receiver) ->
     for number in range(12):
         left_behind(outbox, f"e{number}", finished=True)
     with (
-        run_beside(outbox, terms(receiver.url), "one") as one,
-        run_beside(outbox, terms(receiver.url), "two") as two,
+        run_beside(outbox, settings_for(receiver.url), "one") as one,
+        run_beside(outbox, settings_for(receiver.url), "two") as two,
     ):
         one.finish()
         two.finish()
@@ -351,7 +352,7 @@ def test_two_couriers_never_send_the_same(outbox: Outbox, receiver: Receiver) ->
 def test_no_more_than_twenty_requests_a_second(outbox: Outbox, receiver: Receiver) -> None:
     for number in range(30):
         left_behind(outbox, f"e{number}", finished=True)
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         run.finish()
         receiver.wait_for(62, 30)
         run.courier.wait(10)
@@ -363,7 +364,7 @@ def test_no_more_than_twenty_requests_a_second(outbox: Outbox, receiver: Receive
 
 def test_a_folder_that_is_deleted_under_it_does_no_harm(outbox: Outbox, receiver: Receiver) -> None:
     receiver.set_faults(["status=503*2"])
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         until(lambda: len(receiver.requests) >= 1)
         run.folder.path.rename(outbox.root / "gone")  # at once: the courier writes into it
         receiver.wait_for(1)
@@ -377,7 +378,7 @@ def test_the_secret_is_nowhere_but_in_the_couriers_memory(
     monkeypatch.setenv("SOME_PASSWORD", "canary-in-environment")
     receiver.set_faults(["status=500*inf"])
     secret = b"canary-"
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         until(run.folder.status)
         process = Path(f"/proc/{run.courier.pid}")
         argv, environ = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()

@@ -15,6 +15,8 @@ import pytest
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import courier_process
 
 SCRIPT = Path(courier_process.__file__)
+# Enough to import the courier, and no more.
+NO_SETTINGS = '{"import_path": []}'
 
 
 def _python(*command: str, settings: str = "") -> subprocess.CompletedProcess[str]:
@@ -44,14 +46,14 @@ def test_it_finds_its_package_wherever_the_collection_lies(tmp_path: Path) -> No
             ignore=shutil.ignore_patterns("__pycache__"),
         )
     script = tmp_path / "über all" / "plugin_utils" / "_outbox" / SCRIPT.name
-    done = _python("-c", _LOAD % str(script), settings="{}")
+    done = _python("-c", _LOAD % str(script), settings=NO_SETTINGS)
 
     assert "KeyError: 'credentials'" in done.stderr, done.stderr
     assert not list(tmp_path.rglob("__pycache__")), "it writes nothing into the collection"
 
 
 def test_it_imports_nothing_of_ansible() -> None:
-    done = _python("-X", "importtime", "-c", _LOAD % str(SCRIPT), settings="{}")
+    done = _python("-X", "importtime", "-c", _LOAD % str(SCRIPT), settings=NO_SETTINGS)
     names = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
 
     assert "aliops_cloudmonitor_plugins.plugin_utils._outbox.sender" in names
@@ -60,7 +62,7 @@ def test_it_imports_nothing_of_ansible() -> None:
 
 
 def test_its_own_folder_is_no_place_for_python_to_import_from() -> None:
-    done = _python("-c", _LOAD % str(SCRIPT) + "\nimport records", settings="{}")
+    done = _python("-c", _LOAD % str(SCRIPT) + "\nimport records", settings=NO_SETTINGS)
     later = _python(
         "-c",
         "import sys; sys.path.insert(0, %r)\n"
@@ -68,7 +70,7 @@ def test_its_own_folder_is_no_place_for_python_to_import_from() -> None:
         "try: courier_process.main()\n"
         "except KeyError: pass\n"
         "print([entry for entry in sys.path if entry == %r])" % ((str(SCRIPT.parent),) * 2),
-        settings="{}",
+        settings=NO_SETTINGS,
     )
 
     assert done.returncode != 0

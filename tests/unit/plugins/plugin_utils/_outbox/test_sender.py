@@ -17,6 +17,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentia
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
     ConfigurationError,
     CredentialsError,
+    Outcome,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.event import Event
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import (
@@ -55,11 +56,49 @@ def test_it_tries_once_and_says_what_went_wrong(receiver: Receiver) -> None:
     assert len(receiver.requests) == 1
 
 
-def test_without_requests_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_requests_the_events_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REQUESTS_IMPORT_ERROR", "Traceback: no requests")
+    sender = Sender(_connection("http://127.0.0.1:9"), CREDENTIALS, {})
 
-    with pytest.raises(ConfigurationError, match="The Python package requests cannot be imported"):
-        Sender(_connection("http://127.0.0.1:9"), CREDENTIALS, {})
+    with pytest.raises(ConfigurationError, match="requests cannot be imported"):
+        sender.check()
+    error = sender.send([EVENT])
+    assert error is not None
+    assert (error.outcome, error.kind) == (Outcome.OUTAGE, "configuration")
+
+
+@pytest.mark.parametrize(
+    "unforeseen", [RuntimeError("canary"), ValueError(), RecursionError(), MemoryError(), OSError()]
+)
+def test_nothing_that_an_attempt_raises_gets_through(
+    unforeseen: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object) -> None:
+        raise unforeseen
+
+    monkeypatch.setattr(module, "Transport", fail)
+    error = Sender(_connection("http://127.0.0.1:9"), CREDENTIALS, {}).send([EVENT])
+
+    assert error is not None
+    assert (error.outcome, error.kind) == (Outcome.OUTAGE, "internal")
+    assert type(unforeseen).__name__ in str(error)
+    assert "canary" not in str(error)
+
+
+def test_credentials_that_were_refused_for_now_are_found_again(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [
+        Credentials(KEY_ID, "expired", None, "chain"),
+        Credentials(KEY_ID, SECRET, None, "chain"),
+    ]
+    monkeypatch.setattr(module, "resolve_credentials", lambda *_args: found.pop(0))
+    sender = Sender(_connection(receiver.url), None, {})
+    error = sender.send([EVENT])
+
+    assert error is not None
+    assert error.outcome is Outcome.REFUSED_FOR_NOW
+    assert sender.send([EVENT]) is None
 
 
 def test_many_sends_keep_the_rate_together(receiver: Receiver) -> None:
@@ -86,9 +125,9 @@ def test_passing_credentials_are_found_again_before_they_run_out(
     for later in (0.0, 1.0, CREDENTIALS_SECONDS, CREDENTIALS_SECONDS + 1):
         now[0] = 1000.0 + later
         assert sender.send([EVENT]) is None
-    assert sender.hurried(2.0).send([EVENT]) is None
+    assert sender.with_timeout(2.0).send([EVENT]) is None
 
-    assert found == [1000.0, 1001.0 + CREDENTIALS_SECONDS], "and not for a hurried try"
+    assert found == [1000.0, 1001.0 + CREDENTIALS_SECONDS], "and not for the last attempt"
 
 
 def test_no_credentials_keep_the_events(
@@ -105,10 +144,10 @@ def test_no_credentials_keep_the_events(
     assert receiver.requests == []
 
 
-def test_a_hurried_try_takes_no_longer_than_told(receiver: Receiver) -> None:
+def test_an_attempt_with_a_timeout_takes_no_longer(receiver: Receiver) -> None:
     receiver.set_faults(["hang*inf"])
     begin = time.monotonic()
-    error = Sender(_connection(receiver.url, 60.0), CREDENTIALS, {}).hurried(0.3).send([EVENT])
+    error = Sender(_connection(receiver.url, 60.0), CREDENTIALS, {}).with_timeout(0.3).send([EVENT])
 
     assert error is not None
     assert error.kind == "timeout"

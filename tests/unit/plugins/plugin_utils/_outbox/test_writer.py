@@ -15,17 +15,17 @@ from typing import Any
 import pytest
 from cloudmonitor_receiver import Receiver
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import writer
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
     Folder,
     Outbox,
     OutboxError,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import Post
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import OutboxWriter
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
     Run,
     run_beside,
-    terms,
+    settings_for,
+    text_of,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     holder_of,
@@ -43,11 +43,11 @@ def _full(*_args: object, **_named: object) -> None:
 
 
 def test_an_event_is_on_disk_before_any_process_is_started(outbox: Outbox) -> None:
-    run = Run(outbox, terms("http://127.0.0.1:9"))
+    run = Run(outbox, settings_for("http://127.0.0.1:9"))
 
     assert names_of((run.folder.entries()[-1].record or {})["events"]) == ["deployment-start"]
     assert run.folder.lock() is None, "and nobody may take the run for a lost one"
-    run.post.discard()
+    run.writer.discard()
 
 
 def test_run_and_start_are_written_in_one_go(
@@ -61,14 +61,14 @@ def test_run_and_start_are_written_in_one_go(
         return real(descriptor, data)
 
     monkeypatch.setattr(os, "write", write)
-    run = Run(outbox, terms("http://127.0.0.1:9"))
-    run.post.discard()
+    run = Run(outbox, settings_for("http://127.0.0.1:9"))
+    run.writer.discard()
 
     assert written == [2], "or a run that is killed between them ends without a start"
 
 
 def test_the_lock_goes_over_to_the_courier(outbox: Outbox, receiver: Receiver) -> None:
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         assert open_locks(outbox) == [], "a worker inherits nothing"
         assert run.folder.lock() is None
         run.courier.kill()
@@ -81,10 +81,10 @@ def test_the_lock_goes_over_to_the_courier(outbox: Outbox, receiver: Receiver) -
 def test_a_run_that_cannot_be_written_down_leaves_no_trace(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    post = Post(outbox, terms("http://127.0.0.1:9"))
+    writer = OutboxWriter(outbox, settings_for("http://127.0.0.1:9"))
     monkeypatch.setattr(Folder, "append", _full)
     with pytest.raises(OutboxError, match=r"No space left.*Name another directory"):
-        post.open("d1", run_of(), start_record())
+        writer.open("d1", run_of(), start_record())
 
     assert outbox.folders() == [], "or a later run would report it as lost"
     assert open_locks(outbox) == []
@@ -93,11 +93,11 @@ def test_a_run_that_cannot_be_written_down_leaves_no_trace(
 def test_a_finish_that_cannot_be_written_is_said_to_be_lost(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run(outbox, terms("http://127.0.0.1:9"))
+    run = Run(outbox, settings_for("http://127.0.0.1:9"))
     monkeypatch.setattr(Folder, "append", _full)
     with pytest.raises(OutboxError, match="the event is lost"):
         run.finish()
-    run.post.discard()
+    run.writer.discard()
 
 
 def test_a_lock_that_stays_with_somebody_else_is_an_error(
@@ -112,16 +112,18 @@ def test_a_lock_that_stays_with_somebody_else_is_an_error(
 
     monkeypatch.setattr(Outbox, "create", create)
     with pytest.raises(OutboxError, match="held by another process"):
-        Post(outbox, terms("http://127.0.0.1:9")).open("d1", run_of(), start_record())
+        OutboxWriter(outbox, settings_for("http://127.0.0.1:9")).open(
+            "d1", run_of(), start_record()
+        )
     release(holders[0])
 
 
 def test_no_answer_is_waited_for_no_longer_than_told(outbox: Outbox, receiver: Receiver) -> None:
     receiver.set_faults(["hang*inf"])
-    with run_beside(outbox, terms(receiver.url, timeout=30.0)) as run:
+    with run_beside(outbox, settings_for(receiver.url, timeout=30.0)) as run:
         run.finish()
         begin = time.monotonic()
-        text = run.post.wait(0.5)
+        text = text_of(run.writer.wait(0.5))
 
     assert 0.5 <= time.monotonic() - begin < 5
     assert "no answer from Cloud Monitor within 0.5 s" in text
@@ -131,11 +133,11 @@ def test_no_answer_is_waited_for_no_longer_than_told(outbox: Outbox, receiver: R
 
 def test_a_service_in_trouble_is_not_waited_for(outbox: Outbox, receiver: Receiver) -> None:
     receiver.set_faults(["status=500*inf"])
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         until(lambda: run.folder.status().get("state") == "trouble")
         run.finish()
         begin = time.monotonic()
-        text = run.post.wait(60)
+        text = text_of(run.writer.wait(60))
 
     assert time.monotonic() - begin < 10
     assert "HTTP 500" in text
@@ -143,11 +145,11 @@ def test_a_service_in_trouble_is_not_waited_for(outbox: Outbox, receiver: Receiv
 
 def test_a_courier_that_has_died_is_not_waited_for(outbox: Outbox, receiver: Receiver) -> None:
     receiver.set_faults(["hang*inf"])
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         run.courier.kill()
         run.finish()
         begin = time.monotonic()
-        text = run.post.wait(60)
+        text = text_of(run.writer.wait(60))
 
     assert time.monotonic() - begin < 10
     assert "nothing delivers them now" in text
@@ -159,7 +161,7 @@ def test_a_courier_that_delivers_and_ends_while_it_is_looked_at_is_no_trouble(
 ) -> None:
     real = Folder.exists
 
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         run.finish()
 
         def exists(folder: Folder) -> bool:
@@ -168,7 +170,7 @@ def test_a_courier_that_delivers_and_ends_while_it_is_looked_at_is_no_trouble(
             return was_there
 
         monkeypatch.setattr(Folder, "exists", exists)
-        assert run.post.wait(60) == ""
+        assert run.writer.wait(60) is None
 
     assert len(receiver.events) == 2
 
@@ -183,19 +185,19 @@ def test_a_courier_that_dies_before_it_has_read_its_settings_is_no_error(
         process.wait(10)
         return process
 
-    run = Run(outbox, terms("http://127.0.0.1:9"))
+    run = Run(outbox, settings_for("http://127.0.0.1:9"))
     monkeypatch.setattr(subprocess, "Popen", start)
     run.start()
     run.finish()
 
-    assert "nothing delivers them now" in run.post.wait(60)
-    run.post.abandon()
+    assert "nothing delivers them now" in text_of(run.writer.wait(60))
+    run.writer.abandon()
 
 
 def test_a_courier_that_cannot_be_started_keeps_the_run_from_looking_lost(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run(outbox, terms("http://127.0.0.1:9"))
+    run = Run(outbox, settings_for("http://127.0.0.1:9"))
 
     def none(*_args: object, **_named: object) -> None:
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
@@ -206,19 +208,19 @@ def test_a_courier_that_cannot_be_started_keeps_the_run_from_looking_lost(
             run.start()
     assert run.folder.lock() is None
     run.finish()
-    assert "nothing delivers them now" in run.post.wait(60)
-    run.post.discard()
+    assert "nothing delivers them now" in text_of(run.writer.wait(60))
+    run.writer.discard()
 
 
 def test_a_status_that_cannot_be_written_does_not_stop_delivery(
     outbox: Outbox, receiver: Receiver
 ) -> None:
-    run = Run(outbox, terms(receiver.url))
+    run = Run(outbox, settings_for(receiver.url))
     (run.folder.path / "status").mkdir()
     courier = run.start()
     run.finish()
 
-    assert run.post.wait(15) == ""
+    assert run.writer.wait(15) is None
     assert courier.wait(10) == 0
     assert names_of(receiver.events) == ["deployment-start", "deployment-finish"]
 
@@ -227,10 +229,10 @@ def test_what_was_refused_is_found_though_the_folder_is_gone(
     outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.set_faults(["ok*1", "permission*inf"])
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         receiver.wait_for(1)
         run.finish()
-        text = run.post.wait(15)
+        text = text_of(run.writer.wait(15))
 
     assert "dead letters" in text
     assert "AliyunCloudMonitorFullAccess" in text
@@ -240,10 +242,10 @@ def test_a_refusal_is_told_once_with_all_that_was_refused(
     outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.set_faults(["permission*inf"])
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         until(lambda: run.folder.status().get("state") == "refused")
         run.finish()
-        assert "dead letters" in run.post.wait(15)
+        assert "dead letters" in text_of(run.writer.wait(15))
         run.courier.wait(10)
 
     assert outbox.newly_dead() == 0, "the next run has nothing to add"
@@ -253,36 +255,22 @@ def test_it_does_not_wait_long_for_the_refusal_of_the_rest(
     outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.set_faults(["permission*1", "hang*inf"])
-    with run_beside(outbox, terms(receiver.url, timeout=30.0)) as run:
+    with run_beside(outbox, settings_for(receiver.url, timeout=30.0)) as run:
         until(lambda: run.folder.status().get("state") == "refused")
         run.finish()
         begin = time.monotonic()
-        assert "dead letters" in run.post.wait(30)
+        assert "dead letters" in text_of(run.writer.wait(30))
 
     assert time.monotonic() - begin < 5
-
-
-def test_the_courier_finds_packages_where_the_run_finds_them(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["lib", "/opt/lib", ""]))
-    monkeypatch.setenv("PYTHONUSERBASE", "/opt/tools")
-
-    environ = writer._environment()
-    assert environ["PYTHONPATH"].split(os.pathsep) == [str(tmp_path / "lib"), "/opt/lib"]
-    assert environ["PYTHONUSERBASE"] == "/opt/tools"
-    monkeypatch.setenv("PYTHONPATH", os.pathsep)
-    assert "PYTHONPATH" not in writer._environment()
 
 
 def test_an_earlier_refusal_of_the_same_id_is_not_this_runs(
     outbox: Outbox, receiver: Receiver
 ) -> None:
     outbox.bury("d1", {"reason": "of last week", "events": start_record()["events"]})
-    with run_beside(outbox, terms(receiver.url)) as run:
+    with run_beside(outbox, settings_for(receiver.url)) as run:
         run.finish()
-        assert run.post.wait(15) == ""
+        assert run.writer.wait(15) is None
 
 
 def test_the_courier_is_left_without_a_word_and_its_folder_with_a_full_path(
@@ -290,13 +278,13 @@ def test_the_courier_is_left_without_a_word_and_its_folder_with_a_full_path(
 ) -> None:
     monkeypatch.chdir(outbox.root.parent)
     beside = Outbox(Path(outbox.root.name))
-    run = Run(beside, terms(receiver.url))
+    run = Run(beside, settings_for(receiver.url))
     courier = run.start()
     run.finish()
     receiver.wait_for(2)
     until(lambda: not run.folder.exists())
     pid = courier.pid
-    run.post.abandon()
+    run.writer.abandon()
 
     assert courier.poll() == 0
     os.waitpid(pid, 0)
