@@ -13,8 +13,9 @@ from ansible import context
 
 from ..module_utils._argspec import deployment_event_spec
 from ..plugin_utils._action import EventAction
+from ..plugin_utils._deployment.events import Naming, deployment_events
 from ..plugin_utils._deployment.facts import collect_facts
-from ..plugin_utils._deployment.options import deployment_of, deployment_value, events_of
+from ..plugin_utils._deployment.options import deployment_of, deployment_value
 
 
 class ActionModule(EventAction):
@@ -28,7 +29,7 @@ class ActionModule(EventAction):
         now = time.time()
         facts = collect_facts(environ, _playbook(), task_vars.get("playbook_dir"))
         deployment = deployment_of(params, facts, now)
-        events = events_of(deployment, params, now)
+        events = deployment_events(deployment, Naming.from_options(params), now)
         result = self.send(events, params, environ, task_vars)
         return {**result, "deployment": deployment_value(deployment)}
 

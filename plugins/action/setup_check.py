@@ -65,8 +65,9 @@ from ..plugin_utils._config import (
     without_empty_variables,
 )
 from ..plugin_utils._deployment.content import Deployment
+from ..plugin_utils._deployment.events import Naming
 from ..plugin_utils._deployment.facts import RUN_ID_VARIABLE
-from ..plugin_utils._outbox.records import Naming, events_record
+from ..plugin_utils._outbox.records import events_record
 
 CALLBACK = "aliops.cloudmonitor.deployment_events"
 # From here on extra variables count for a callback (ansible-core's changelog).
@@ -360,9 +361,7 @@ def _undefined(option: str, origin: str) -> Finding:
 
 def _check_names(values: Mapping[str, Any]) -> None:
     """See that events can be made of the settings. Raises InvalidInput."""
-    naming = Naming(
-        values["start_event"], values["finish_event"], values["failure_event"], values["group_id"]
-    )
+    naming = Naming.from_options(values)
     name = values["deployment_name"] or "check"
     started = Deployment(id="check", name=name, started_at=0.0)
     for deployment in (started, replace(started, status="failed", finished_at=1.0)):

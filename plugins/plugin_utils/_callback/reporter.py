@@ -27,9 +27,10 @@ from ...module_utils._api.credentials import (
 )
 from ...module_utils._api.errors import CloudMonitorError, ConfigurationError
 from .._deployment.content import Deployment, Failure
+from .._deployment.events import Naming
 from .._deployment.facts import RUN_ID_VARIABLE, collect_facts
 from .._outbox.launch import CourierSettings
-from .._outbox.records import Naming, destination_of, events_record
+from .._outbox.records import destination_of, events_record
 from .._outbox.storage import Outbox
 from .._outbox.writer import OutboxWriter, run_record
 from .context_vars import Render, copy_variables
@@ -88,12 +89,7 @@ class Reporter:
         self._before: Reading = {}
         self._last_failures: dict[str, Failure] = {}
         self._deployment: Deployment | None = None
-        self._naming = Naming(
-            options["start_event"],
-            options["finish_event"],
-            options["failure_event"],
-            options["group_id"],
-        )
+        self._naming = Naming.from_options(options)
         self._writer: OutboxWriter | None = None
         self._context: dict[str, Any] = {}
         atexit.register(self._at_exit)

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the options of deployment_event to the deployment and its events. Pure."""
+"""From the options of deployment_event to the deployment. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from ...module_utils._api.errors import InvalidInput
-from ...module_utils._api.event import Event, parse_event
 from ...module_utils._api.timestamp import InvalidTime, epoch_of, iso_time
-from .content import (
-    FAILURE_STATUSES,
-    Deployment,
-    check_details,
-    render,
-)
+from .content import Deployment, check_details, render
 from .facts import Facts
 
 _ID_LIMIT = 128
@@ -45,25 +39,6 @@ def deployment_of(params: Mapping[str, Any], facts: Facts, now: float) -> Deploy
         # Details that fit must fit at the finish, too: by then it is too late for an error.
         render(replace(deployment, status="succeeded", finished_at=now + 1e8))
     return deployment
-
-
-def events_of(deployment: Deployment, params: Mapping[str, Any], now: float) -> list[Event]:
-    """Return what to report: the start, or the finish, with a failure event when one is due.
-
-    An empty ``failure_event`` turns the failure event off. Raises InvalidInput.
-    """
-    names = [(deployment.phase + "_event", params[deployment.phase + "_event"])]
-    if deployment.status in FAILURE_STATUSES and params["failure_event"]:
-        names.append(("failure_event", params["failure_event"]))
-    for option, name in names:
-        if not name.strip():
-            raise InvalidInput(f"{option}: is empty; give the event a name. No event was sent.")
-    content = render(deployment)
-    group_id = params["group_id"]
-    return [
-        parse_event({"name": name, "content": content, "group_id": group_id}, now)
-        for _option, name in names
-    ]
 
 
 def deployment_value(deployment: Deployment) -> dict[str, Any]:

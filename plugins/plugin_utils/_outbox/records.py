@@ -13,7 +13,7 @@ from ...module_utils._api.credentials import Credentials
 from ...module_utils._api.errors import CloudMonitorError
 from ...module_utils._api.event import Event, parse_events
 from .._deployment.content import Deployment
-from .._deployment.options import events_of
+from .._deployment.events import Naming, deployment_events
 
 _VERSION = 1
 # A journal that was damaged can still be JSON, and hold anything.
@@ -26,16 +26,6 @@ _UNREADABLE = (
     RecursionError,
     CloudMonitorError,
 )
-
-
-@dataclass(frozen=True)
-class Naming:
-    """The names and the group of a deployment's events."""
-
-    start_event: str
-    finish_event: str
-    failure_event: str
-    group_id: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,7 +77,7 @@ def events_record(deployment: Deployment, naming: Naming, at: float) -> dict[str
         "record": "events",
         "at": at,
         "final": deployment.phase == "finish",
-        "events": [event.as_option() for event in events_of(deployment, vars(naming), at)],
+        "events": [event.as_option() for event in deployment_events(deployment, naming, at)],
     }
 
 

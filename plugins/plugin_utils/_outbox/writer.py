@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from .._deployment.events import Naming
 from .launch import CourierSettings, spawn
 from .liveness import host_identity, process_mark
-from .records import Naming, RunRecord
+from .records import RunRecord
 from .storage import WAKE_SIGNAL, Folder, Outbox, OutboxError
 
 _LOCK_SECONDS = 1.0

@@ -22,12 +22,12 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.event imp
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import (
     Deployment,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.events import Naming
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.liveness import (
     host_identity,
     process_mark,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.records import (
-    Naming,
     RunRecord,
     events_record,
 )

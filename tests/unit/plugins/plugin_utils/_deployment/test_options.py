@@ -15,17 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import InvalidInput
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.event import Event
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import (
     deployment_event_spec,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import (
     Deployment,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.events import (
+    Naming,
+    deployment_events,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.facts import Facts
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.options import (
     deployment_of,
     deployment_value,
-    events_of,
 )
 
 NOW = 1508741079.948
@@ -46,6 +50,10 @@ def start(**given_options: Any) -> Deployment:
 def finish(later: float = 60, **given_options: Any) -> Deployment:
     params = options(phase="finish", **{"status": "succeeded", **given_options})
     return deployment_of(params, FACTS, NOW + later)
+
+
+def events(deployment: Deployment, params: dict[str, Any], now: float = NOW) -> list[Event]:
+    return deployment_events(deployment, Naming.from_options(params), now)
 
 
 def refused(phase: str, **given_options: Any) -> str:
@@ -149,7 +157,7 @@ def test_a_finish_that_cannot_be_is_refused(
     if words is None:  # the content is composed with the events
         one = finish(**given_options)
         with pytest.raises(InvalidInput, match="details: are too large"):
-            events_of(one, options(phase="finish", **given_options), NOW)
+            events(one, options(phase="finish", **given_options), NOW)
     else:
         assert refused("finish", **given_options).startswith(words)
 
@@ -168,19 +176,19 @@ def test_a_start_time_that_is_unknown_is_no_error(empty: Any) -> None:
         ("finish", "aborted", ["deployment-finish", "deployment-failure"]),
     ],
 )
-def test_a_deployment_that_went_wrong_has_a_failure_event_of_its_own(
+def test_a_deployment_that_went_wrong_has_a_separate_failure_event(
     phase: str, status: str | None, names: list[str]
 ) -> None:
     given_options = {"status": status, "deployment": BEGAN} if status else {"name": "n"}
     params = options(phase=phase, group_id=7, **given_options)
     one = deployment_of(params, FACTS, NOW)
 
-    events = events_of(one, params, NOW)
+    found = events(one, params, NOW)
 
-    assert [event.name for event in events] == names
-    assert {event.group_id for event in events} == {7}
-    assert {event.time for event in events} == {"20171023T064439.948+0000"}
-    assert {json.loads(event.content)["status"] for event in events} == {status or "running"}
+    assert [event.name for event in found] == names
+    assert {event.group_id for event in found} == {7}
+    assert {event.time for event in found} == {"20171023T064439.948+0000"}
+    assert {json.loads(event.content)["status"] for event in found} == {status or "running"}
 
 
 def test_the_names_of_the_events_may_be_chosen() -> None:
@@ -188,15 +196,15 @@ def test_the_names_of_the_events_may_be_chosen() -> None:
     params = options(phase="finish", status="failed", deployment=BEGAN, **names)
 
     assert [
-        event.name for event in events_of(finish(deployment=BEGAN, status="failed"), params, NOW)
+        event.name for event in events(finish(deployment=BEGAN, status="failed"), params, NOW)
     ] == ["e", "f"]
 
 
 def test_an_empty_failure_event_turns_it_off() -> None:
     params = options(phase="finish", status="failed", deployment=BEGAN, failure_event="")
 
-    events = events_of(deployment_of(params, FACTS, NOW), params, NOW)
-    assert [event.name for event in events] == ["deployment-finish"]
+    found = events(deployment_of(params, FACTS, NOW), params, NOW)
+    assert [event.name for event in found] == ["deployment-finish"]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +220,7 @@ def test_other_events_cannot_be_without_a_name(phase: str, option: str, value: s
     params = options(phase=phase, **{option: value}, **given_options)
 
     with pytest.raises(InvalidInput, match=f"^{option}: is empty"):
-        events_of(deployment_of(params, FACTS, NOW), params, NOW)
+        events(deployment_of(params, FACTS, NOW), params, NOW)
 
 
 def test_the_value_names_everything_and_what_is_unknown_is_none() -> None:
@@ -245,4 +253,4 @@ def test_what_fits_at_the_start_fits_at_the_finish(
         params = options(phase="finish", deployment=value, status=status, details=details)
         ended = deployment_of(params, FACTS, NOW + 86400)
         assert (ended.id, ended.name) == (began.id, name)
-        assert events_of(ended, params, NOW + 86400)
+        assert events(ended, params, NOW + 86400)
