@@ -27,7 +27,7 @@ class ActionModule(EventAction):
         """Compose the events of this phase and send them."""
         params = self.validated(args, deployment_event_spec(), environ)
         now = time.time()
-        facts = collect_facts(environ, _playbook(), task_vars.get("playbook_dir"))
+        facts = collect_facts(environ, _playbook(), task_vars.get("playbook_dir"), task_vars)
         deployment = deployment_of(params, facts, now)
         events = deployment_events(deployment, Naming.from_options(params), now)
         result = self.send(events, params, environ, task_vars)

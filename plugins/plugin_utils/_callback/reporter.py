@@ -116,7 +116,7 @@ class Reporter:
             now = time.time()
             known, _missing = copy_variables(self._options["context_vars"], extra_vars, render)
             self._context = known
-            deployment = self._described(playbook, number, check_mode, now)
+            deployment = self._described(playbook, number, check_mode, extra_vars, now)
             start = events_record(deployment, self._naming, now)
             outbox = Outbox(self._options["outbox"])
             outbox.prepare()
@@ -216,10 +216,18 @@ class Reporter:
             return None
         return resolve_credentials({}, {}, chain=lambda: None)
 
-    def _described(self, playbook: str, number: int, check_mode: bool, now: float) -> Deployment:
+    def _described(
+        self,
+        playbook: str,
+        number: int,
+        check_mode: bool,
+        extra_vars: Mapping[str, Any],
+        now: float,
+    ) -> Deployment:
         options = self._options
         around = {**self._environ, RUN_ID_VARIABLE: self._around or ""}
-        facts = collect_facts(around, playbook, os.path.dirname(os.path.abspath(playbook)))
+        folder = os.path.dirname(os.path.abspath(playbook))
+        facts = collect_facts(around, playbook, folder, extra_vars)
         run_id = str(options["deployment_id"] or "")[:_ID_LIMIT]
         # A run inside another one inherits the variable with its id, too.
         if self._around and run_id in (self._around, self._around.rpartition("/")[0]):

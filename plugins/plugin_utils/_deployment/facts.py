@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from .ci import ci_context
+from .ci import CiJob, complete_checkout, find_ci_job
 from .git import git_context
 
 RUN_ID_VARIABLE = "CLOUDMONITOR_RUN_ID"
@@ -29,19 +31,34 @@ class Facts:
     git: dict[str, str] | None = None
 
 
-def collect_facts(environ: Mapping[str, str], playbook: str | None, folder: str | None) -> Facts:
-    """Return the facts for a deployment by ``playbook``, whose checkout holds ``folder``.
+def collect_facts(
+    environ: Mapping[str, str],
+    playbook: str | None,
+    folder: str | None,
+    variables: Mapping[str, Any],
+) -> Facts:
+    """Return the facts for a deployment by ``playbook``, whose checkout contains ``folder``.
 
-    ``environ`` tells the CI job and the deployment that this one is a part of.
+    ``environ`` names the CI job and the deployment that this one is a part of; ``variables``:
+    the extra variables, which name the job of AWX.
     """
+    job = find_ci_job(environ, variables)
     return Facts(
         parent=(environ.get(RUN_ID_VARIABLE) or "")[:_PARENT_LIMIT] or None,
         playbook=playbook,
         user=_user(),
         controller=socket.gethostname() or None,
-        ci=ci_context(environ),
-        git=git_context(folder) if folder else None,
+        ci=None if job is None else job.context,
+        git=None if folder is None else _checkout(folder, job),
     )
+
+
+def _checkout(folder: str, job: CiJob | None) -> dict[str, str] | None:
+    inside = True
+    if job is not None and job.workspace:
+        workspace = os.path.join(os.path.realpath(job.workspace), "")
+        inside = os.path.join(os.path.realpath(folder), "").startswith(workspace)
+    return complete_checkout(git_context(folder), job, inside)
 
 
 def _user() -> str | None:

@@ -15,7 +15,7 @@ from string import Template
 import pytest
 import yaml
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.ci import ci_context
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.ci import find_ci_job
 from ansible_collections.aliops.cloudmonitor.tests.docs_examples import (
     block,
     blocks,
@@ -67,11 +67,15 @@ def test_the_table_of_ci_says_what_is_reported() -> None:
         environ = dict(marks.pop(system[0]))
         environ.update({name: name for name in re.findall(r"[A-Z_]{5,}", " ".join(job + url))})
 
-        assert ci_context(environ) == {"system": system[0], "job": job[0], "url": url[0]}
+        found = find_ci_job(environ, {})
+        assert found is not None
+        assert found.context == {"system": system[0], "job": job[0], "url": url[0]}
 
         if len(job) == 2:
             del environ[job[0]]
-            assert (ci_context(environ) or {})["job"] == job[1]
+            found = find_ci_job(environ, {})
+            assert found is not None
+            assert found.context["job"] == job[1]
     assert marks == {}
 
 
