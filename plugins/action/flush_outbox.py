@@ -14,7 +14,7 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.loader import callback_loader
 
 from ..module_utils._api.connection import connection_of
-from ..module_utils._api.credentials import resolve_credentials, with_id
+from ..module_utils._api.credentials import Credentials, given_credentials, with_id
 from ..module_utils._api.errors import CloudMonitorError
 from ..module_utils._api.redact import Redactor
 from ..module_utils._api.transport import REQUESTS_IMPORT_ERROR
@@ -23,9 +23,9 @@ from ..module_utils._event_task import MissingLibrary, trouble
 from ..module_utils._options import CONNECTION_OPTIONS, from_environment, over
 from ..plugin_utils._action import EventAction
 from ..plugin_utils._config import check_switch, default_outbox, without_empty_variables
+from ..plugin_utils._outbox.destination import Account, given_destination
 from ..plugin_utils._outbox.flush import HAND_OVER_SECONDS, Flush, Flushed, count
-from ..plugin_utils._outbox.records import destination_of
-from ..plugin_utils._outbox.sender import Sender
+from ..plugin_utils._outbox.sender import Sender, ask_chain
 from ..plugin_utils._outbox.storage import Outbox
 
 _CALLBACK = "aliops.cloudmonitor.deployment_events"
@@ -64,7 +64,7 @@ class ActionModule(EventAction):
             if REQUESTS_IMPORT_ERROR is not None:
                 raise MissingLibrary(missing_required_lib("requests"))
             key_id = configured.get("access_key_id")
-            credentials = resolve_credentials(params, with_id(environ, key_id))
+            credentials, account = _credentials(params, with_id(environ, key_id))
             sender = Sender(connection, credentials, environ)
             sender.check()
         except CloudMonitorError:
@@ -72,9 +72,19 @@ class ActionModule(EventAction):
             raise
         # A courier that is asked for a folder may be in the middle of a try.
         patience = connection.timeout + HAND_OVER_SECONDS
-        flush = Flush(outbox, destination_of(credentials), sender.send, patience)
+        flush = Flush(outbox, account, sender.send, patience)
         flushed = flush.run(params["dead"])
         return dict(Redactor(credentials.secrets).value(_result(flushed)))
+
+
+def _credentials(
+    params: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[Credentials, Account]:
+    """Return the AccessKey and its account. Raises CredentialsError."""
+    given = given_credentials(params, environ)
+    if given is not None:
+        return given, Account.of_given(given_destination(given, environ))
+    return ask_chain(os.environ)  # the chain does not see the environment of the task
 
 
 def _counted(outbox: Outbox) -> Flushed:

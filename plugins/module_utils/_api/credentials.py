@@ -48,6 +48,9 @@ ID_VARIABLES = tuple(name for family in FAMILIES for name in family.ids)
 SECRET_VARIABLES = tuple(name for family in FAMILIES for name in family.secrets)
 TOKEN_VARIABLES = tuple(name for family in FAMILIES for name in family.tokens)
 
+# Alibaba Cloud's ids begin so: those of permanent keys, and those of temporary credentials.
+_ID_PREFIXES = ("LTAI", "STS.")
+
 # The chain may ask an ECS metadata service that is not there; its own time-outs add up.
 _CHAIN_SECONDS = 10.0
 
@@ -209,6 +212,21 @@ def _incomplete(family: Family, environ: Mapping[str, str]) -> CredentialsError:
 
 def _set_names(environ: Mapping[str, str], names: tuple[str, ...]) -> list[str]:
     return [name for name in names if environ.get(name)]
+
+
+def looks_like_id(key_id: str) -> bool:
+    """Return whether a text looks like an AccessKey id. Any other text may be the secret."""
+    return key_id.startswith(_ID_PREFIXES)
+
+
+def shown_id(key_id: str) -> str:
+    """Return enough of an AccessKey id to recognise it: its first and last four characters.
+
+    A text that does not look like an id may be the secret, and is not shown.
+    """
+    if not looks_like_id(key_id):
+        return "given"
+    return f"{key_id[:4]}...{key_id[-4:]}" if len(key_id) >= 12 else f"{key_id[:2]}..."
 
 
 def default_chain() -> Credentials | None:

@@ -29,8 +29,9 @@ from ...module_utils._api.errors import CloudMonitorError, ConfigurationError
 from .._deployment.content import Deployment, Failure
 from .._deployment.events import Naming
 from .._deployment.facts import RUN_ID_VARIABLE, collect_facts
+from .._outbox.destination import given_destination, select
 from .._outbox.launch import CourierSettings
-from .._outbox.records import destination_of, events_record
+from .._outbox.records import events_record
 from .._outbox.storage import Outbox
 from .._outbox.writer import OutboxWriter, run_record
 from .context_vars import Render, copy_variables
@@ -198,7 +199,7 @@ class Reporter:
         return CourierSettings(
             connection=connection,
             credentials=credentials,
-            destination=destination_of(credentials) if credentials else "source:chain",
+            destination=self._destination(credentials),
             ttl=self._options["outbox_ttl"] * 3600,
             linger=self._options["linger"],
             flush_timeout=self._options["flush_timeout"],
@@ -215,6 +216,12 @@ class Reporter:
         if importlib.util.find_spec("alibabacloud_credentials") is not None:
             return None
         return resolve_credentials({}, {}, chain=lambda: None)
+
+    def _destination(self, credentials: Credentials | None) -> str:
+        """Return whose events these are, as far as it is known before the chain is asked."""
+        if credentials is None:
+            return select(self._environ).expected
+        return given_destination(credentials, self._environ)
 
     def _described(
         self,

@@ -54,8 +54,14 @@ class Courier:
         self._outbox = Outbox(settings.outbox)
         # The courier times its own attempts.
         connection = replace(settings.connection, retries=0)
-        self._sender = Sender(connection, settings.credentials, directory=settings.directory)
         own = Folder(self._outbox.runs / settings.folder)
+        self._sender = Sender(
+            connection,
+            settings.credentials,
+            directory=settings.directory,
+            destination=settings.destination,
+            decide=self._decide_destination,
+        )
         self._own = self._delivery(own)
         self._hands = [self._own]
         self._locks = {own.name: settings.lock}
@@ -202,7 +208,10 @@ class Courier:
 
         There may be thousands, and the run's own events must not wait for them.
         """
-        if not self._answered or self._own.pending or time.monotonic() < self._next_try:
+        account = self._sender.account
+        if account is None or not self._answered:
+            return
+        if self._own.pending or time.monotonic() < self._next_try:
             return
         if any(delivery is not self._own for delivery in self._hands):
             return
@@ -214,13 +223,18 @@ class Courier:
             if folder.name in self._locks:
                 continue
             with contextlib.suppress(OSError):
-                found = adopt(self._outbox, folder, self._settings.destination, self._settings.ttl)
+                found = adopt(self._outbox, folder, account, self._settings.ttl)
                 if found is not None:
                     delivery, self._locks[folder.name] = found
                     self._hands.append(delivery)
                     return
 
     # Waiting and leaving
+
+    def _decide_destination(self, destination: str) -> None:
+        """Remember whose events these are, for later runs."""
+        with contextlib.suppress(OSError):  # on a full disk, delivery continues
+            self._own.folder.set_destination(destination)
 
     def _listen(self) -> None:
         """Let signals end a wait: the callback has written something, or it is time to go."""

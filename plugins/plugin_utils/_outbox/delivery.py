@@ -12,6 +12,7 @@ from typing import Any
 
 from ...module_utils._api.errors import DeliveryError
 from ...module_utils._api.event import Event
+from .destination import is_undecided
 from .records import RunRecord, missing_finish, missing_start, read_events
 from .storage import Entry, Folder, Outbox
 
@@ -59,6 +60,14 @@ class Delivery:
                 self.started = True
             if entry.end > self._done_to and record.get("record") != "run":
                 self._waiting.append(entry)
+
+    @property
+    def destination(self) -> str | None:
+        """Whose credentials may deliver the events, None until the first record could be read."""
+        if self.run is None:
+            return None
+        decided = self.folder.destination() if is_undecided(self.run.destination) else None
+        return decided or self.run.destination
 
     @property
     def pending(self) -> int:
@@ -162,7 +171,7 @@ class Delivery:
                 "reason": reason,
                 "buried_at": self._clock(),
                 "at": record.get("at"),
-                "destination": self.run.destination if self.run else None,
+                "destination": self.destination,
                 "events": record.get("events"),
                 **({} if entry.record else {"text": entry.text}),
             },

@@ -16,6 +16,7 @@ from typing import Any
 from ...module_utils._api.errors import DeliveryError, Outcome
 from ...module_utils._api.event import Event
 from .delivery import Delivery, Send
+from .destination import Account
 from .orphans import adopt, ask_for
 from .records import read_events
 from .storage import Folder, Outbox, OutboxError
@@ -45,12 +46,12 @@ class Flushed:
 
 
 class Flush:
-    """One flush of an outbox for one destination. Clock and sleep are arguments."""
+    """One flush of an outbox for one account. Clock and sleep are arguments."""
 
     def __init__(
         self,
         outbox: Outbox,
-        destination: str,
+        account: Account,
         send: Send,
         patience: float,
         monotonic: Callable[[], float] = time.monotonic,
@@ -58,7 +59,7 @@ class Flush:
     ) -> None:
         """``patience``: seconds to wait in all until couriers of runs that are over hand over."""
         self._outbox = outbox
-        self._destination = destination
+        self._account = account
         self._send = send
         self._patience = patience
         self._monotonic = monotonic
@@ -105,7 +106,7 @@ class Flush:
         found = None
         # Its courier has just delivered the last of it, or it is damaged: the others go on.
         with suppress(OSError):
-            found = adopt(self._outbox, folder, self._destination, math.inf)
+            found = adopt(self._outbox, folder, self._account, math.inf)
         if found is not None:
             self._deliver(*found)
         return found is not None
@@ -113,7 +114,7 @@ class Flush:
     def _ask_for(self, folder: Folder) -> bool:
         """Ask a courier whose run is over for a folder; return whether it may hand it over."""
         with suppress(OSError):
-            return ask_for(self._outbox, folder, self._destination)
+            return ask_for(self._outbox, folder, self._account)
         return False
 
     def _wait_for(self, asked: list[Folder]) -> None:
@@ -171,7 +172,7 @@ class Flush:
         """Try a dead letter once more; return whether it stays one."""
         record = {"record": "events", "at": time.time(), "events": letter.get("events")}
         events = read_events(record)
-        if letter.get("destination") != self._destination or not events:
+        if letter.get("destination") not in self._account.accepted or not events:
             return True
         if self._error is not None and self._error.kind != "bad_request":
             return True

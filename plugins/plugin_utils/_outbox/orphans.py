@@ -11,6 +11,7 @@ import os
 import time
 
 from .delivery import Delivery
+from .destination import Account
 from .liveness import host_identity, process_mark
 from .records import RunRecord
 from .storage import Folder, Outbox
@@ -20,11 +21,11 @@ ABANDONED_SECONDS = 120.0
 
 
 def adopt(
-    outbox: Outbox, folder: Folder, destination: str, ttl: float
+    outbox: Outbox, folder: Folder, account: Account, ttl: float
 ) -> tuple[Delivery, int] | None:
     """Take on a folder that nobody looks after; return it with its lock, or None.
 
-    It must be meant for ``destination``, and its run must be over for certain: on this host
+    It must be meant for ``account``, and its run must be over for certain: on this host
     its process is gone, on another one nothing has touched the folder for two minutes. A run
     without a finish gets one, ``lost``. What cannot be read is set aside, and what is older than
     ``ttl`` (seconds) is given up, whatever it is meant for. Raises OSError.
@@ -42,10 +43,13 @@ def adopt(
             return None
         if not _is_over(outbox, folder, delivery.run):
             return None
-        if delivery.run.destination != destination:
+        destination = delivery.destination
+        if destination not in account.accepted:
             if _silence(outbox, folder) > ttl:
                 _give_up(folder, delivery)
             return None
+        if destination != account.destination:
+            folder.set_destination(account.destination)
         delivery.end("lost", _last_alive(folder))
         folder.beat(host_identity())
         mine = True
@@ -55,15 +59,15 @@ def adopt(
     return delivery, lock
 
 
-def ask_for(outbox: Outbox, folder: Folder, destination: str) -> bool:
+def ask_for(outbox: Outbox, folder: Folder, account: Account) -> bool:
     """Ask the courier that holds a folder to hand it over; return whether there is hope.
 
-    There is none unless the folder is meant for ``destination`` and its run is over: beside a
+    There is none unless the folder is meant for ``account`` and its run is over: beside a
     run that is alive its courier keeps it. Raises OSError.
     """
     delivery = Delivery(outbox, folder, math.inf, time.time)
     delivery.refresh()
-    if delivery.run is None or delivery.run.destination != destination:
+    if delivery.run is None or delivery.destination not in account.accepted:
         return False
     if not _is_over(outbox, folder, delivery.run):
         return False

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ...module_utils._api.credentials import Credentials
 from ...module_utils._api.errors import CloudMonitorError
 from ...module_utils._api.event import Event, parse_events
 from .._deployment.content import Deployment
@@ -109,14 +108,3 @@ def read_events(record: Mapping[str, Any]) -> list[Event]:
         return parse_events(record["events"], now=float(record["at"]))
     except _UNREADABLE:
         return []
-
-
-def destination_of(credentials: Credentials) -> str:
-    """Return whose events these credentials deliver.
-
-    A lasting AccessKey is known by its id. The id of a temporary one changes, so it is known
-    by where it came from.
-    """
-    if credentials.security_token or credentials.source == "chain":
-        return f"source:{credentials.source}"
-    return f"key:{credentials.access_key_id}"

@@ -18,7 +18,12 @@ def test_courier(settings: CourierSettings) -> ProbeResult:
     """Return whether this process could deliver. Sends nothing and writes nothing."""
     requests_version = getattr(sys.modules.get("requests"), "__version__", None)
     try:
-        sender = Sender(settings.connection, settings.credentials, directory=settings.directory)
+        sender = Sender(
+            settings.connection,
+            settings.credentials,
+            directory=settings.directory,
+            destination=settings.destination or None,
+        )
         sender.check()
         found = sender.credentials()
         if settings.outbox:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ...module_utils._api.batch import batches
@@ -18,18 +18,40 @@ from ...module_utils._api.credentials import Credentials, resolve_credentials
 from ...module_utils._api.errors import (
     CloudMonitorError,
     ConfigurationError,
+    CredentialsError,
     DeliveryError,
     Outcome,
 )
 from ...module_utils._api.event import Event
 from ...module_utils._api.transport import REQUESTS_IMPORT_ERROR, Transport, own_address
+from .destination import Account, select, shown_destination
 
 # The library that finds temporary keys renews them itself when it is asked again.
 CREDENTIALS_SECONDS = 300.0
 
 
+def ask_chain(environ: Mapping[str, str]) -> tuple[Credentials, Account]:
+    """Return the AccessKey that the default chain finds, and its account.
+
+    ``environ``: the variables that the chain sees. Raises CredentialsError.
+    """
+    before = select(environ)
+    found = resolve_credentials({}, {})
+    after = select(environ)
+    if before != after:  # so it is not certain which of them was found
+        raise CredentialsError(
+            "a profile changed while it was read",
+            option="access_key_id",
+            advice="The next attempt reads it again.",
+        )
+    return found, Account.of_chain(found, after)
+
+
 class Sender:
-    """Sends events, one attempt at a time, with credentials that are looked up again in time."""
+    """Sends events, one attempt at a time, with credentials that are looked up again in time.
+
+    Credentials of another account than before send nothing.
+    """
 
     def __init__(
         self,
@@ -37,11 +59,15 @@ class Sender:
         credentials: Credentials | None,
         environ: Mapping[str, str] | None = None,
         directory: str | None = None,
+        destination: str | None = None,
+        decide: Callable[[str], None] = lambda _destination: None,
     ) -> None:
         """``credentials``: None to find them with the default chain of alibabacloud-credentials.
 
         ``environ``: where the proxies are looked up. ``directory``: the working directory for the
         default chain, because its files may name others by relative paths; None for any.
+        ``destination``: whose events these are, None for the first account that is found.
+        ``decide`` is called with the destination when the chain has decided it.
         """
         self._connection = connection
         self._given = credentials
@@ -50,6 +76,12 @@ class Sender:
         self._transport: Transport | None = None
         self._client: Client | None = None
         self._found: Credentials | None = credentials
+        self._destination = destination
+        self._decide = decide
+        # None until the default chain has answered.
+        self.account: Account | None = None
+        if credentials is not None and destination is not None:
+            self.account = Account.of_given(destination)
         self._found_at = 0.0
 
     def send(self, events: Sequence[Event]) -> DeliveryError | None:
@@ -71,16 +103,40 @@ class Sender:
         return error
 
     def credentials(self) -> Credentials:
-        """Return the credentials to sign with. Raises CredentialsError."""
+        """Return the credentials to sign with.
+
+        The default chain may find others than before: a profile was switched, or a service of
+        its first choice cannot be reached. Raises CredentialsError then.
+        """
         if self._given is not None:
             return self._given
         with _working_in(self._directory):
-            return resolve_credentials({}, {})
+            found, account = ask_chain(self._environ)
+        wanted = account.destination if self._destination is None else self._destination
+        if wanted not in account.accepted:
+            raise CredentialsError(
+                f"alibabacloud-credentials found {shown_destination(account.destination)}, but "
+                f"these events are for {shown_destination(wanted)}",
+                option="access_key_id",
+                advice="They wait in the outbox for credentials of that account.",
+            )
+        if account.destination != self._destination:
+            self._destination = account.destination
+            self._decide(account.destination)
+        self.account = account
+        return found
 
     def with_timeout(self, timeout: float) -> Sender:
         """Return a sender of the same credentials that takes ``timeout`` seconds at most."""
         connection = replace(self._connection, timeout=min(timeout, self._connection.timeout))
-        return Sender(connection, self._found, self._environ, self._directory)
+        return Sender(
+            connection,
+            self._found,
+            self._environ,
+            self._directory,
+            self._destination,
+            self._decide,
+        )
 
     def check(self) -> None:
         """See that requests can be sent at all. Raises ConfigurationError."""

@@ -12,6 +12,8 @@ is open across a fork, nothing needs a database's locks on NFS, and people can r
                                    word when somebody asks for the folder
                        heartbeat   touched by the courier; its content names the host
                        status      what the courier has to say to the callback
+                       destination whose events these are, once the default chain has
+                                   found credentials; without one, the journal names it
                        reserve     room for the finish, given up when the disk is full
     <outbox>/dead/<id>.jsonl       what was refused or grew too old, with the reason
     <outbox>/damaged/<id>/         what could not be read
@@ -56,7 +58,7 @@ WAKE_SIGNAL = signal.SIGURG
 _LATELY_SECONDS = 60.0
 _NAME_LIMIT = 100
 JOURNAL, DELIVERED, LOCK, HEARTBEAT, STATUS = "journal", "delivered", "lock", "heartbeat", "status"
-RESERVE = "reserve"
+RESERVE, DESTINATION = "reserve", "destination"
 # A finish and its failure event have at most some 9,000 bytes; JSON escapes make them longer.
 _RESERVE_BYTES = 65_536
 
@@ -161,6 +163,22 @@ class Folder:
     def set_status(self, status: dict[str, Any]) -> None:
         """Tell the callback how delivery stands. Raises OSError."""
         self._replace(STATUS, json.dumps(status))
+
+    def destination(self) -> str | None:
+        """Return the destination that the default chain has decided, None before that.
+
+        A file that cannot be read gives a destination that no credentials have.
+        """
+        try:
+            return self._read(DESTINATION) or "unreadable"
+        except FileNotFoundError:
+            return None
+        except OSError:
+            return "unreadable"
+
+    def set_destination(self, destination: str) -> None:
+        """Remember whose events these are once that is certain. Raises OSError."""
+        replace_file(self.path / DESTINATION, destination, durable=True)
 
     def beat(self, host: str | None = None) -> None:
         """Touch the heartbeat; with ``host``, write whose it is. Raises OSError."""

@@ -94,10 +94,10 @@ def test_the_variable_may_name_the_home_folder(
     assert pending({}, {VARIABLE: "$HOME/1/outbox"}) == one
 
 
-def test_without_a_key_it_still_says_what_waits(
+def test_without_a_key_the_result_still_counts_what_waits(
     tmp_path: Path, configured: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flush_outbox, "resolve_credentials", _no_key)
+    monkeypatch.setattr(flush_outbox, "given_credentials", _no_key)
     result = run(ActionModule, {"outbox": outbox_with(tmp_path / "1", "a")}, {})
 
     assert (result["failed"], result["error"]["kind"]) == (True, "credentials")
@@ -106,7 +106,7 @@ def test_without_a_key_it_still_says_what_waits(
 
 
 def _no_key(*_args: object) -> None:
-    raise CredentialsError("access_key_id: there is none")
+    raise CredentialsError("no AccessKey was found", option="access_key_id")
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, configured: dict[str, Any]) -> None:

@@ -15,6 +15,9 @@ import pytest
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import DeliveryError
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.event import Event
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.destination import (
+    Account,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.flush import (
     SHOWN_LETTERS,
     Flush,
@@ -62,7 +65,9 @@ def _flush(
     outbox: Outbox, service: Service, destination: str = DESTINATION, clock: Clock | None = None
 ) -> Flush:
     clock = clock or Clock()
-    return Flush(outbox, destination, service.send, PATIENCE, clock.monotonic, clock.sleep)
+    return Flush(
+        outbox, Account.of_given(destination), service.send, PATIENCE, clock.monotonic, clock.sleep
+    )
 
 
 def _letter(destination: str = DESTINATION) -> dict[str, object]:

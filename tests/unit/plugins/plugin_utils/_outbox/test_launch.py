@@ -247,7 +247,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connectio
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.launch import (
     CourierSettings, probe)
 print(json.dumps(asdict(probe(CourierSettings(
-    Connection("http://127.0.0.1:9"), None, "d", 60, 1, 1)))))
+    Connection("http://127.0.0.1:9"), None, "", 60, 1, 1)))))
 """
 _PROVIDER = """
 import os

@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.delivery import Delivery
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.destination import (
+    Account,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.liveness import (
     host_identity,
     process_mark,
@@ -39,6 +42,8 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.out
     release,
 )
 
+ACCOUNT = Account.of_given(DESTINATION)
+
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Outbox:
@@ -46,7 +51,7 @@ def outbox(tmp_path: Path) -> Outbox:
 
 
 def _adopted(outbox: Outbox, folder: Folder, destination: str = DESTINATION) -> Delivery | None:
-    found = adopt(outbox, folder, destination, 3600.0)
+    found = adopt(outbox, folder, Account.of_given(destination), 3600.0)
     if found is None:
         return None
     os.close(found[1])
@@ -130,11 +135,11 @@ def test_a_folder_is_asked_for_when_its_run_is_over_and_it_is_meant_for_us(outbo
     lock = over.lock()
     assert lock is not None
 
-    assert not ask_for(outbox, over, "key:SomebodyElse")
-    assert not ask_for(outbox, living, DESTINATION)
-    assert not ask_for(outbox, empty, DESTINATION)
+    assert not ask_for(outbox, over, Account.of_given("key:SomebodyElse"))
+    assert not ask_for(outbox, living, ACCOUNT)
+    assert not ask_for(outbox, empty, ACCOUNT)
     assert not is_asked_for(lock)
-    assert ask_for(outbox, over, DESTINATION)
+    assert ask_for(outbox, over, ACCOUNT)
     assert is_asked_for(lock)
     os.close(lock)
 
@@ -221,5 +226,46 @@ def test_a_folder_that_cannot_be_adopted_keeps_no_lock(
     with monkeypatch.context() as patch:
         patch.setattr(Folder, "append", full)
         with pytest.raises(OSError, match="No space"):
-            adopt(outbox, folder, DESTINATION, 3600.0)
+            adopt(outbox, folder, ACCOUNT, 3600.0)
     assert _adopted(outbox, folder) is not None
+
+
+UNDECIDED = "chain:ecs_ram_role:"
+FOUND = Account("key:LTAI-found", frozenset({"key:LTAI-found", UNDECIDED}))
+
+
+def test_an_undecided_folder_belongs_to_the_first_account_that_adopts_it(outbox: Outbox) -> None:
+    folder = left_behind(outbox, destination=UNDECIDED)
+    other = Account("key:LTAI-other", frozenset({"key:LTAI-other", UNDECIDED}))
+
+    assert _adopted(outbox, folder) is None
+    found = adopt(outbox, folder, FOUND, 3600.0)
+    assert found is not None
+    assert found[0].destination == FOUND.destination
+    os.close(found[1])
+    assert adopt(outbox, folder, other, 3600.0) is None
+    assert not ask_for(outbox, folder, other)
+
+
+def test_a_folder_is_that_of_the_account_that_its_chain_has_found(outbox: Outbox) -> None:
+    folder = left_behind(outbox, destination=UNDECIDED)
+    folder.set_destination(DESTINATION)
+
+    assert adopt(outbox, folder, FOUND, 3600.0) is None
+    assert _adopted(outbox, folder) is not None
+
+
+@pytest.mark.parametrize("damage", ["empty", "folder", "link"])
+def test_a_destination_that_cannot_be_read_waits(outbox: Outbox, damage: str) -> None:
+    folder = left_behind(outbox, destination=UNDECIDED)
+    decided = left_behind(outbox, "decided")
+    for path in (folder.path / "destination", decided.path / "destination"):
+        if damage == "folder":
+            path.mkdir()
+        elif damage == "link":
+            path.symlink_to(folder.path / "journal")
+        else:
+            path.touch()
+
+    assert adopt(outbox, folder, FOUND, 3600.0) is None
+    assert _adopted(outbox, decided) is not None, "the journal names it, so the file is not read"

@@ -13,16 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentials import (
-    Credentials,
-)
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import InvalidInput
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import (
     Deployment,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.records import (
     RunRecord,
-    destination_of,
     events_record,
     missing_finish,
     missing_start,
@@ -199,19 +195,3 @@ def test_events_at_an_impossible_time_are_none(at: Any) -> None:
     assert (
         read_events({**start_record(), "at": at, "events": [{"name": "n", "content": "c"}]}) == []
     )
-
-
-@pytest.mark.parametrize(
-    ("credentials", "destination"),
-    [
-        (Credentials("LTAI1", "s", None, "environment"), "key:LTAI1"),
-        (Credentials("STS.1", "s", "token", "environment"), "source:environment"),
-        (Credentials("STS.1", "s", "token", "chain"), "source:chain"),
-        (Credentials("LTAI1", "s", None, "chain"), "source:chain"),
-    ],
-)
-def test_a_lasting_key_is_a_destination_and_so_is_the_source_of_a_passing_one(
-    credentials: Credentials, destination: str
-) -> None:
-    assert destination_of(credentials) == destination
-    assert "s" not in destination.split(":")[1:]

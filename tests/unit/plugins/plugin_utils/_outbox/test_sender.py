@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 from cloudmonitor_receiver import Receiver
@@ -26,6 +28,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.sender import (
     CREDENTIALS_SECONDS,
     Sender,
+    ask_chain,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
     CREDENTIALS,
@@ -152,3 +155,74 @@ def test_an_attempt_with_a_timeout_takes_no_longer(receiver: Receiver) -> None:
     assert error is not None
     assert error.kind == "timeout"
     assert time.monotonic() - begin < 10
+
+
+def _profiles(tmp_path: Path, current: str) -> dict[str, str]:
+    """Write two profiles with permanent keys, and return the variables of the chain."""
+    profiles = [
+        {"name": name, "mode": "AK", "access_key_id": f"LTAI-{name}", "access_key_secret": "s"}
+        for name in ("a", "b")
+    ]
+    path = tmp_path / ".aliyun" / "config.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"current": current, "profiles": profiles}))
+    return {"HOME": str(tmp_path)}
+
+
+def _chain_finds(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    found = [Credentials(f"LTAI-{name}", "s", None, "chain") for name in names]
+    monkeypatch.setattr(module, "resolve_credentials", lambda *_args: found.pop(0))
+
+
+def test_the_chain_is_accepted_only_for_the_account_of_the_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = _profiles(tmp_path, "b")
+    decided: list[str] = []
+    _chain_finds(monkeypatch, "b", "b")
+    right = Sender(_connection("http://x"), None, environ, None, "key:LTAI-b", decided.append)
+    wrong = Sender(_connection("http://x"), None, environ, None, "key:LTAI-a", decided.append)
+
+    assert right.credentials().access_key_id == "LTAI-b"
+    with pytest.raises(CredentialsError, match="but these events are for AccessKey"):
+        wrong.credentials()
+    assert wrong.account is None
+    assert decided == [], "the run knew it"
+
+
+def test_the_first_answer_of_the_chain_decides_and_later_ones_must_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = {"HOME": str(tmp_path)}
+    decided: list[str] = []
+    _chain_finds(monkeypatch, "a", "a", "b")
+    sender = Sender(
+        _connection("http://x"), None, environ, None, "chain:ecs_ram_role:", decided.append
+    )
+
+    sender.credentials()
+    sender.credentials()
+    assert decided == ["key:LTAI-a"]
+    assert sender.account is not None
+    assert sender.account.accepted == {"key:LTAI-a", "chain:ecs_ram_role:", "source:chain"}
+    with pytest.raises(CredentialsError, match="these events are for"):
+        sender.credentials()
+    sender._found = None
+    _chain_finds(monkeypatch, "b")
+    last = sender.with_timeout(1.0)
+    with pytest.raises(CredentialsError, match="these events are for"):
+        last.credentials()
+
+
+def test_a_profile_that_changes_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = _profiles(tmp_path, "a")
+
+    def switch(*_args: object) -> Credentials:
+        _profiles(tmp_path, "b")
+        return Credentials("LTAI-a", "s", None, "chain")
+
+    monkeypatch.setattr(module, "resolve_credentials", switch)
+    with pytest.raises(CredentialsError, match="changed while it was read"):
+        ask_chain(environ)

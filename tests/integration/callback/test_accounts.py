@@ -1,0 +1,200 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No account ever gets the events of another one, wherever its AccessKey comes from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cloudmonitor_receiver import Credential, Receiver
+
+from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
+    FAILURE,
+    FINISH,
+    START,
+    Project,
+    play,
+    say,
+    using,
+)
+
+ALL_EVENTS = [START, FINISH, FAILURE]
+SECRET = "canary-secret-of-all"
+KEYS = {name: f"LTAI5tAccount{name.upper()}" for name in "abc"}
+NO_KEY: dict[str, Any] = {
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": None,
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": None,
+}
+STS = "STS.temporary"
+# The default chain, as far as these tests need it, where the package is not installed.
+PACKAGE = """\
+import json, os
+class DefaultCredentialsProvider:
+    def get_credentials(self):
+        with open(os.path.expanduser("~/.aliyun/config.json")) as file:
+            config = json.load(file)
+        name = os.environ.get("ALIBABA_CLOUD_PROFILE") or config["current"]
+        return Found(next(one for one in config["profiles"] if one["name"] == name))
+class Found:
+    def __init__(self, profile):
+        self.get_access_key_id = lambda: profile["access_key_id"]
+        self.get_access_key_secret = lambda: profile["access_key_secret"]
+        self.get_security_token = lambda: profile.get("sts_token")
+        kind = "static_sts" if profile.get("sts_token") else "static_ak"
+        self.get_provider_name = lambda: "default/cli_profile/" + kind
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project whose receiver knows the permanent keys of all accounts and two temporary ones."""
+    keys = [Credential(key_id, SECRET) for key_id in KEYS.values()]
+    keys += [Credential(STS + str(number), SECRET, f"token{number}") for number in (1, 2)]
+    with Receiver(keys) as receiver, using(tmp_path / "project", receiver) as made:
+        if not find_spec("alibabacloud_credentials"):
+            made.write("packages/alibabacloud_credentials/__init__.py", "")
+            made.write("packages/alibabacloud_credentials/provider.py", PACKAGE)
+        yield made
+
+
+def profiles(project: Project, current: str = "a", **keys: str) -> dict[str, Any]:
+    """Write the profiles; return the variables of a run that uses them."""
+    entries: list[dict[str, str]] = []
+    for name, key_id in {**KEYS, **keys}.items():
+        entry = {"name": name, "mode": "AK", "access_key_id": key_id, "access_key_secret": SECRET}
+        if key_id.startswith("STS."):
+            entry.update(mode="StsToken", sts_token="token" + key_id[-1])
+        entries.append(entry)
+    config = {"current": current, "profiles": entries}
+    project.write(".aliyun/config.json", json.dumps(config))
+    return {**NO_KEY, "PYTHONPATH": str(project.folder / "packages")}
+
+
+def given(name: str) -> dict[str, Any]:
+    return {
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": KEYS[name],
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET,
+    }
+
+
+def signed_by(project: Project, name: str) -> dict[str, list[str]]:
+    """Return the events of a deployment that were accepted, by the id that signed them."""
+    events = iter(project.receiver.events)
+    found: dict[str, list[str]] = {}
+    for request in project.receiver.requests:
+        for _number in range(request["events"]):
+            event = next(events)
+            if json.loads(event["content"])["id"] == name:
+                found.setdefault(request["access_key_id"], []).append(event["name"])
+    return found
+
+
+def deliver(project: Project, name: str, **variables: str | None) -> None:
+    """Run once more, undisturbed, and wait for all couriers."""
+    ended = project.run([play(say())], CLOUDMONITOR_DEPLOYMENT_ID=name, **variables)
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    project.settled()
+
+
+def test_a_profile_delivers_only_its_own_events(project: Project) -> None:
+    chain = profiles(project)
+    project.leave("of-a", **chain, ALIBABA_CLOUD_PROFILE="a")
+
+    deliver(project, "of-b", **chain, ALIBABA_CLOUD_PROFILE="b")
+    assert signed_by(project, "of-a") == {}
+    assert signed_by(project, "of-b") == {KEYS["b"]: [START, FINISH]}
+    assert project.waiting() == ["of-a"]
+
+    deliver(project, "again", **chain, ALIBABA_CLOUD_PROFILE="a")
+    assert signed_by(project, "of-a") == {KEYS["a"]: ALL_EVENTS}
+    assert project.waiting() == []
+
+
+def test_the_current_profile_is_switched_between_two_runs(project: Project) -> None:
+    project.leave("of-a", **profiles(project, current="a"))
+
+    deliver(project, "of-b", **profiles(project, current="b"))
+
+    assert signed_by(project, "of-a") == {}
+    assert project.waiting() == ["of-a"]
+
+
+def test_the_current_profile_is_switched_during_a_run(project: Project) -> None:
+    chain = profiles(project, current="a")
+    run = project.start(
+        [play(project.wait_task())], CLOUDMONITOR_DEPLOYMENT_ID="of-a", **chain,
+        CLOUDMONITOR_FLUSH_TIMEOUT="20",
+    )  # fmt: skip
+    project.under_way()
+    project.noted("of-a")
+    profiles(project, current="b")
+    project.release()
+
+    assert run.ended().rc == 0
+    project.settled()
+    assert signed_by(project, "of-a") == {KEYS["a"]: [START, FINISH]}
+
+
+def test_a_permanent_key_is_one_destination_in_every_source(project: Project) -> None:
+    project.leave("by-variable", **given("a"))
+    chain = profiles(project, current="a")
+    deliver(project, "one", **chain)
+    assert signed_by(project, "by-variable") == {KEYS["a"]: ALL_EVENTS}
+
+    project.leave("by-profile", **chain)
+    deliver(project, "two", **given("a"))
+    assert signed_by(project, "by-profile") == {KEYS["a"]: ALL_EVENTS}
+
+
+def test_a_rotated_key_leaves_the_events_of_the_old_one(project: Project) -> None:
+    project.leave("before", **profiles(project, a=KEYS["a"]))
+
+    deliver(project, "after", **profiles(project, a=KEYS["c"]))
+
+    assert signed_by(project, "before") == {}
+    assert project.waiting() == ["before"]
+
+
+def test_temporary_credentials_of_one_profile_may_change(project: Project) -> None:
+    project.leave("before", **profiles(project, a=STS + "1"))
+
+    deliver(project, "other", **profiles(project, current="b", a=STS + "1"))
+    assert signed_by(project, "before") == {}
+
+    deliver(project, "after", **profiles(project, a=STS + "2"))
+    assert signed_by(project, "before") == {STS + "2": ALL_EVENTS}
+
+
+def test_flush_outbox_delivers_only_its_own_account(project: Project) -> None:
+    project.leave("of-a", **profiles(project, current="a"))
+    flush = {"name": "F", "aliops.cloudmonitor.flush_outbox": {}, "run_once": True}
+    without = project.without()
+
+    ended = project.run([play(flush)], **profiles(project, current="b"), **without)
+    assert ended.rc == 0, ended.output
+    assert signed_by(project, "of-a") == {}
+
+    ended = project.run([play(flush)], **profiles(project, current="a"), **without)
+    assert ended.rc == 0, ended.output
+    assert signed_by(project, "of-a") == {KEYS["a"]: ALL_EVENTS}
+    assert project.waiting() == []
+
+
+def test_the_records_of_the_old_version_are_delivered_by_the_chain(project: Project) -> None:
+    chain = profiles(project, current="a")
+    project.leave("old", **chain)
+    journal = project.outbox / "runs" / "old" / "journal"
+    text = journal.read_text()
+    assert '"destination":"key:' in text
+    journal.write_text(text.replace(f'"key:{KEYS["a"]}"', '"source:chain"'))
+
+    deliver(project, "by-key", **given("a"))
+    assert signed_by(project, "old") == {}
+    deliver(project, "by-chain", **chain)
+    assert signed_by(project, "old") == {KEYS["a"]: ALL_EVENTS}
