@@ -49,16 +49,16 @@ def collect_facts(
         user=_user(),
         controller=socket.gethostname() or None,
         ci=None if job is None else job.context,
-        git=None if folder is None else _checkout(folder, job),
+        git=None if folder is None else _checkout(folder, job, environ),
     )
 
 
-def _checkout(folder: str, job: CiJob | None) -> dict[str, str] | None:
+def _checkout(folder: str, job: CiJob | None, environ: Mapping[str, str]) -> dict[str, str] | None:
     inside = True
     if job is not None and job.workspace:
         workspace = os.path.join(os.path.realpath(job.workspace), "")
         inside = os.path.join(os.path.realpath(folder), "").startswith(workspace)
-    return complete_checkout(git_context(folder), job, inside)
+    return complete_checkout(git_context(folder, environ), job, inside)
 
 
 def _user() -> str | None:

@@ -7,19 +7,42 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
+from collections.abc import Callable
+from concurrent import futures
+from contextlib import ExitStack
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.git import git_context
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment import (
+    git as git_files,
+)
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40
+SECONDS = 5.0
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+
+
+def git_context(folder: str, **environ: str) -> dict[str, str] | None:
+    return git_files.git_context(folder, environ)
+
+
+def within_seconds(folder: Path) -> dict[str, str] | None:
+    """Look in a child process, so that a look-up that blocks fails the test and ends."""
+    with futures.ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
+        try:
+            return pool.submit(git_context, str(folder)).result(SECONDS)
+        except futures.TimeoutError:
+            for process in list(pool._processes.values()):
+                process.kill()
+            raise AssertionError("the look-up blocks") from None
 
 
 def checkout(folder: Path, files: dict[str, str]) -> str:
@@ -170,6 +193,238 @@ def test_links_in_a_circle_count_as_absent(tmp_path: Path) -> None:
 
     assert git_context(str(tmp_path)) is None
     assert git_context(str(tmp_path / "a")) is None
+
+
+@needs_git
+def test_a_submodule_tells_its_own_commit(repository: Path) -> None:
+    source = repository.parent / "source"
+    source.mkdir()
+    git(source, "init", "--quiet", "-b", "library")
+    git(source, "commit", "--quiet", "--allow-empty", "--message", "library")
+    allow = ("-c", "protocol.file.allow=always")
+    git(repository, *allow, "submodule", "--quiet", "add", str(source), "module")
+
+    assert (repository / "module" / ".git").is_file()
+    assert git_context(str(repository / "module")) == {
+        "commit": git(source, "rev-parse", "HEAD"),
+        "branch": "library",
+    }
+
+
+@needs_git
+@pytest.mark.parametrize("option", ["--object-format=sha256", "--ref-format=reftable"])
+def test_other_formats_of_repositories(tmp_path: Path, option: str) -> None:
+    try:
+        git(tmp_path, "init", "--quiet", "-b", "main", option)
+    except subprocess.CalledProcessError:
+        pytest.skip(f"this git does not know {option}")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "one")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+
+    known = {"commit": commit, "branch": "main"}
+    assert git_context(str(tmp_path)) == (None if "reftable" in option else known)
+
+
+def test_a_symbolic_ref_is_followed_to_its_branch_but_not_in_a_circle(tmp_path: Path) -> None:
+    files = {
+        "HEAD": "ref: refs/heads/alias",
+        "refs/heads/alias": "ref: refs/heads/main",
+        "refs/heads/main": COMMIT,
+        "refs/heads/circle": "ref: refs/heads/circle",
+    }
+    folder = checkout(tmp_path, files)
+    assert git_context(folder) == {"commit": COMMIT, "branch": "main"}
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/circle")
+    assert git_context(folder) == {"branch": "circle"}
+
+
+def test_a_head_that_is_a_symbolic_link_to_a_ref_is_read(tmp_path: Path) -> None:
+    folder = checkout(tmp_path, {"refs/heads/main": COMMIT})
+    (tmp_path / ".git" / "HEAD").symlink_to("refs/heads/main")
+    assert git_context(folder) == {"commit": COMMIT, "branch": "main"}
+
+
+@pytest.mark.parametrize(
+    "name", ["a..b", "a b", "a\x01b", "a~1", "a:b", "a.lock", ".a", "a/", "@{"]
+)
+def test_a_ref_that_git_forbids_is_absent(tmp_path: Path, name: str) -> None:
+    assert git_context(checkout(tmp_path, {"HEAD": f"ref: refs/heads/{name}"})) is None
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        before = os.getcwd()
+        os.chdir(path.parent)  # the address of a socket has at most 107 bytes
+        try:
+            server.bind(path.name)
+        finally:
+            os.chdir(before)
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/tty")
+
+
+def _endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(50 * 2**30)
+
+
+def _elsewhere(path: Path) -> None:
+    other = path.with_name(path.name + ".outside")
+    other.write_text(OTHER)
+    path.symlink_to(other)
+
+
+def _circle(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+ODD_FILES: list[Callable[[Path], None]] = [
+    _fifo, _folder, _socket, _device, _endless, _huge, _elsewhere, _circle,
+]  # fmt: skip
+COMPLETE = {
+    "HEAD": "ref: refs/heads/main",
+    "refs/heads/main": COMMIT,
+    "packed-refs": f"{OTHER} refs/heads/main",
+}
+
+
+@pytest.mark.parametrize("make", ODD_FILES)
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("HEAD", None),
+        ("commondir", {"commit": COMMIT, "branch": "main"}),
+        ("refs/heads/main", {"commit": OTHER, "branch": "main"}),
+        ("packed-refs", {"commit": COMMIT, "branch": "main"}),
+    ],
+)
+def test_a_file_of_the_repository_that_is_no_regular_small_file_is_absent(
+    tmp_path: Path, make: Callable[[Path], None], name: str, found: dict[str, str] | None
+) -> None:
+    checkout(tmp_path, COMPLETE)
+    path = tmp_path / ".git" / name
+    path.unlink(missing_ok=True)
+    make(path)
+
+    assert within_seconds(tmp_path) == found
+
+
+@pytest.mark.parametrize("make", ODD_FILES)
+def test_a_git_file_that_is_no_regular_small_file_is_absent(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / ".git")
+
+    assert within_seconds(tmp_path) is None
+
+
+@pytest.mark.parametrize("make", ODD_FILES)
+@pytest.mark.parametrize("name", ["HEAD", "commondir", "refs/heads/main", "packed-refs"])
+def test_a_pointer_leads_to_a_repository_with_an_odd_file(
+    tmp_path: Path, make: Callable[[Path], None], name: str
+) -> None:
+    project, deep = tmp_path / "project", tmp_path / "project" / "a" / "b"
+    deep.mkdir(parents=True)
+    checkout(tmp_path, COMPLETE)
+    path = tmp_path / ".git" / name
+    path.unlink(missing_ok=True)
+    make(path)
+    (project / ".git").write_text(f"gitdir: {tmp_path / '.git'}")
+
+    found = within_seconds(deep)
+    assert found is None or set(found) == {"commit", "branch"}
+
+
+@pytest.mark.parametrize(
+    "target", ["/dev", "/dev/zero", "/dev/tty", "/proc", "/proc/self", "/", ".git", "../b/.git"]
+)
+def test_a_pointer_to_something_else_ends_the_search(tmp_path: Path, target: str) -> None:
+    checkout(tmp_path, COMPLETE)
+    for name, other in (("a", "b"), ("b", "a")):
+        (tmp_path / name).mkdir()
+        pointer = target if target != "../b/.git" else f"../{other}/.git"
+        (tmp_path / name / ".git").write_text(f"gitdir: {pointer}")
+
+    assert within_seconds(tmp_path / "a") is None
+
+
+def test_a_linked_folder_inside_the_repository_is_not_followed(tmp_path: Path) -> None:
+    folder = checkout(tmp_path, {"HEAD": "ref: refs/heads/team/x"})
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "x").write_text(OTHER)
+    (tmp_path / ".git" / "refs" / "heads").mkdir(parents=True)
+    (tmp_path / ".git" / "refs" / "heads" / "team").symlink_to(tmp_path / "outside")
+
+    assert git_context(folder) == {"branch": "team/x"}
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change owners")
+
+
+@needs_root
+@pytest.mark.parametrize("name", [".", ".git", "pointer", "worktree", "common"])
+def test_a_repository_of_another_owner_is_ignored(tmp_path: Path, name: str) -> None:
+    top = tmp_path / "top"
+    checkout(top, COMPLETE)
+    worktree = tmp_path / "worktree"
+    worktree.mkdir()
+    private = top / ".git" / "worktrees" / "worktree"
+    private.mkdir(parents=True)
+    (private / "HEAD").write_text(OTHER)
+    (private / "commondir").write_text("../..")
+    (worktree / ".git").write_text(f"gitdir: {private}")
+    assert git_context(str(worktree)) == {"commit": OTHER}
+    changed = {
+        ".": top, ".git": top / ".git", "pointer": worktree / ".git",
+        "worktree": worktree, "common": top / ".git",
+    }[name]  # fmt: skip
+    os.lchown(changed, 12345, -1)
+    asked = top if name in (".", ".git") else worktree
+
+    assert git_context(str(asked)) is None
+    assert git_context(str(asked), SUDO_UID="54321") is None
+    assert git_context(str(asked), SUDO_UID="no number") is None
+    assert git_context(str(asked), SUDO_UID="12345") is not None
+
+
+@needs_root
+def test_the_search_ends_at_the_border_of_a_file_system(tmp_path: Path) -> None:
+    checkout(tmp_path, COMPLETE)
+    inside = tmp_path / "mounted"
+    inside.mkdir()
+    with ExitStack() as cleanup:
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "none", str(inside)], capture_output=True, check=False
+        )
+        if done.returncode:
+            pytest.skip("mounting is not permitted")
+        cleanup.callback(subprocess.run, ["umount", str(inside)], check=True)
+        assert git_context(str(inside)) is None
+    assert git_context(str(inside)) == {"commit": COMMIT, "branch": "main"}
+
+
+def test_the_search_ends_after_many_parents(tmp_path: Path) -> None:
+    checkout(tmp_path, COMPLETE)
+    deep = tmp_path
+    for _number in range(200):
+        deep /= "d"
+    deep.mkdir(parents=True)
+
+    assert git_context(str(deep)) is None
 
 
 @pytest.mark.parametrize("folder", ["/no/such/folder", "a\x00b"])
