@@ -278,14 +278,28 @@ from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
 from ansible.utils.vars import load_extra_vars
 
-from ..plugin_utils._callback.reporter import Reporter, claim
-from ..plugin_utils._config import (
-    check_switches,
-    default_outbox,
-    failure_of,
-    reading_of,
-    without_empty_variables,
-)
+# With ``callback_plugins`` in ansible.cfg, Ansible loads this file from its path. Then relative
+# imports fail, and the collection itself may be missing. An exception here would end the run.
+try:
+    from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.playbooks import (
+        PlaybookFile,
+    )
+    from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.reporter import (
+        Reporter,
+        claim,
+    )
+    from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
+        check_switches,
+        default_outbox,
+        failure_of,
+        reading_of,
+        without_empty_variables,
+    )
+
+    COLLECTION_IMPORT_ERROR: ImportError | None = None
+except ImportError as exc:
+    COLLECTION_IMPORT_ERROR = exc
+    DOCUMENTATION = ""  # Ansible would fail, because it does not find the fragments either
 
 
 class CallbackModule(CallbackBase):
@@ -302,9 +316,17 @@ class CallbackModule(CallbackBase):
         self._play: Any = None
         self._loader: Any = None
         self._playbooks = 0
+        if COLLECTION_IMPORT_ERROR is not None:
+            self.disabled = True  # Ansible calls no other method
+            self._warn(
+                "this run is not reported, because the collection is not installed where Ansible "
+                "looks for collections. Remove callback_plugins and install aliops.cloudmonitor."
+            )
 
     def set_options(self, *args: Any, **kwargs: Any) -> None:
         """Read the options. An empty variable counts as unset, as everywhere in the collection."""
+        if self.disabled:
+            return
         with without_empty_variables():
             super().set_options(*args, **kwargs)  # type: ignore[no-untyped-call]
 
@@ -321,12 +343,12 @@ class CallbackModule(CallbackBase):
                     self._read_options(),
                     os.environ,
                     self._warn,
-                    self._display.display,
+                    partial(self._display.display, stderr=True),
                     partial(check_switches, self._load_name),
                 )
             extra = load_extra_vars(self._loader)
             self._reporter.start(
-                path,
+                PlaybookFile(self._given(self._playbooks, path), path),
                 self._playbooks,
                 bool(context.CLIARGS.get("check")),
                 extra,
@@ -366,6 +388,12 @@ class CallbackModule(CallbackBase):
         if not options.get("outbox"):
             options["outbox"] = default_outbox()
         return options
+
+    @staticmethod
+    def _given(number: int, path: str) -> str:
+        """Return how the command line names its playbook ``number`` (from 1), else its path."""
+        given = context.CLIARGS.get("args") or ()
+        return str(given[number - 1]) if len(given) >= number else path
 
     def _render(self, variables: dict[str, Any]) -> Any:
         return Templar(loader=self._loader, variables=variables).template

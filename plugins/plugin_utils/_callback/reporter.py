@@ -14,8 +14,6 @@ import uuid
 import weakref
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
-from fnmatch import fnmatch
-from pathlib import Path
 from typing import Any
 
 from ...module_utils._api.connection import connection_of
@@ -35,12 +33,10 @@ from .._outbox.records import events_record
 from .._outbox.storage import Outbox
 from .._outbox.writer import OutboxWriter, run_record
 from .context_vars import Render, copy_variables
+from .playbooks import PlaybookFile
 from .stats import Outcome, Reading, failures_of, outcome
 
 _ID_LIMIT = 120
-_OWN_PLAYBOOKS = os.path.realpath(
-    os.path.join(os.path.dirname(__file__), *[os.pardir] * 3, "playbooks")
-)
 _LONGEST = 1_000_000
 # By the objects themselves: the number that id() gives is used again for a later playbook.
 _claimed: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -102,7 +98,7 @@ class Reporter:
 
     def start(
         self,
-        playbook: str,
+        playbook: PlaybookFile,
         number: int,
         check_mode: bool,
         extra_vars: Mapping[str, Any],
@@ -167,20 +163,11 @@ class Reporter:
 
     # What a report is made of
 
-    def _is_wanted(self, playbook: str, check_mode: bool) -> bool:
+    def _is_wanted(self, playbook: PlaybookFile, check_mode: bool) -> bool:
         if check_mode and not self._options["check_mode_events"]:
             return False
-        # The demo and the check of the set-up deploy nothing, and the check is for a time when
-        # this does not work yet.
-        if os.path.realpath(os.path.dirname(playbook)) == _OWN_PLAYBOOKS:
-            return False
-        paths = {playbook, str(Path(playbook).name), os.path.abspath(playbook)}
         include, exclude = self._options["include_playbooks"], self._options["exclude_playbooks"]
-
-        def matches(patterns: list[str]) -> bool:
-            return any(fnmatch(path, pattern) for path in paths for pattern in patterns)
-
-        return (not include or matches(include)) and not matches(exclude or [])
+        return not playbook.is_own and playbook.is_reported(include or [], exclude or [])
 
     def _courier_settings(self) -> CourierSettings:
         """Return how to deliver. Raises ConfigurationError, CredentialsError."""
@@ -225,7 +212,7 @@ class Reporter:
 
     def _described(
         self,
-        playbook: str,
+        playbook: PlaybookFile,
         number: int,
         check_mode: bool,
         extra_vars: Mapping[str, Any],
@@ -233,8 +220,7 @@ class Reporter:
     ) -> Deployment:
         options = self._options
         around = {**self._environ, RUN_ID_VARIABLE: self._around or ""}
-        folder = os.path.dirname(os.path.abspath(playbook))
-        facts = collect_facts(around, playbook, folder, extra_vars)
+        facts = collect_facts(around, playbook.name, playbook.folder, extra_vars)
         run_id = str(options["deployment_id"] or "")[:_ID_LIMIT]
         # A run inside another one inherits the variable with its id, too.
         if self._around and run_id in (self._around, self._around.rpartition("/")[0]):
@@ -243,7 +229,7 @@ class Reporter:
             run_id += f"/{number}"
         return Deployment(
             id=run_id or str(uuid.uuid4()),
-            name=options["deployment_name"] or Path(playbook).stem,
+            name=options["deployment_name"] or playbook.stem,
             version=options["deployment_version"] or None,
             environment=options["deployment_environment"] or None,
             started_at=now,

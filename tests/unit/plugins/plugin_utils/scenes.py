@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 from cloudmonitor_receiver import Receiver
 
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.playbooks import (
+    PlaybookFile,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.reporter import Reporter
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.stats import COUNTERS
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
@@ -59,7 +62,8 @@ class Scene:
         self, reporter: Reporter, playbook: str = "site.yml", number: int = 1, check: bool = False,
         **extra: Any,
     ) -> None:  # fmt: skip
-        reporter.start(playbook, number, check, extra, lambda value: value)
+        file = PlaybookFile(playbook, playbook)
+        reporter.start(file, number, check, extra, lambda value: value)
 
     def finish(self, reporter: Reporter, variables: Any = None, **counts: int) -> None:
         reading = {"web1": {**dict.fromkeys(COUNTERS, 0), **(counts or {"ok": 1})}}
