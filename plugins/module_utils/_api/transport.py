@@ -9,16 +9,20 @@ import http.client
 import os
 import re
 import socket
+import threading
+import time
 import traceback
-from typing import Any, Iterator, Mapping
-from urllib.parse import urlsplit
+from typing import Any, Callable, Iterator, Mapping
 
 from .._version import VERSION
 from .connection import Connection
 from .deadline import DeadlineExceeded, within
 from .errors import ConfigurationError
+from .proxy import proxies_for
+from .redact import without_userinfo
 from .response import Response
 from .signature import RESOURCE
+from .sockets import SocketWatch
 
 try:
     import requests
@@ -29,6 +33,9 @@ except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
 
 USER_AGENT = f"aliops.cloudmonitor/{VERSION} (Ansible collection)"
+
+# A connection that was idle for this long is not used again.
+IDLE_SECONDS = 2.0
 
 # The service answers with some fifty bytes; more than this is something else.
 _BODY_LIMIT = 65_536
@@ -45,45 +52,6 @@ class TransportError(Exception):
         super().__init__(problem)
         self.kind = kind
         self.permanent = permanent
-
-
-def proxies_for(url: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the proxies of ``url`` in the form of requests, from the ``*_proxy`` variables.
-
-    Lower-case names win. ``no_proxy`` is a list of host names, domain suffixes, or ``*``.
-    It is read here and not by requests, which on macOS asks the system and may crash in a
-    forked process. Raises ConfigurationError for a proxy that is no URL.
-    """
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    exempt = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    for entry in (item.strip().lower().lstrip(".") for item in exempt.split(",")):
-        name = entry.rsplit(":", 1)[0] if entry.count(":") == 1 else entry
-        if name and (name in ("*", host) or host.endswith("." + name)):
-            return {}
-    for scheme in (parts.scheme, "all"):
-        variable = scheme + "_proxy"
-        for name in (variable, variable.upper()):
-            if environ.get(name):
-                return {parts.scheme: _proxy_url(name, environ[name])}
-    return {}
-
-
-def _proxy_url(variable: str, proxy: str) -> str:
-    """Return the URL of a proxy. What cannot be read is not shown: it may hold a password."""
-    url = proxy if "://" in proxy else "http://" + proxy
-    try:
-        parts = urlsplit(url)
-        readable = bool(parts.hostname) and parts.port != 0 and "\\" not in url
-    except ValueError:
-        readable = False
-    if not readable:
-        raise ConfigurationError(
-            f"{variable}: the address of the proxy cannot be read. Write the special characters of"
-            " its "
-            "user name and password percent-encoded."
-        )
-    return url
 
 
 def own_address() -> str:
@@ -104,48 +72,130 @@ def own_address() -> str:
 
 
 class Transport:
-    """Posts bodies to one endpoint over one requests session."""
+    """Posts bodies to one endpoint.
 
-    def __init__(self, connection: Connection, environ: Mapping[str, str]) -> None:
-        """Raises ConfigurationError when ``ca_path`` is not there or a proxy is no URL."""
+    It keeps the connection open between attempts that follow each other closely. A connection
+    that was idle for IDLE_SECONDS is not used again, because firewalls and load balancers drop
+    idle connections, some of them without notice.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        environ: Mapping[str, str],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Raises ConfigurationError if ``ca_path`` does not exist or a proxy cannot be used."""
         if connection.ca_path and not os.path.exists(connection.ca_path):
             raise ConfigurationError(
-                f"ca_path: there is no file or directory {connection.ca_path}."
+                f"there is no file or directory {connection.ca_path}",
+                option="ca_path",
+                advice="Correct the path, or remove the option to use the system's certificates.",
             )
         self._url = connection.endpoint + RESOURCE
         self._timeout = connection.timeout
         self._verify: Any = (connection.ca_path or True) if connection.validate_certs else False
         self._proxies = proxies_for(self._url, environ)
-        self._session: Any = None
+        self._monotonic = monotonic
+        self._session: _Session | None = None
+        self._idle_since = 0.0
+        # The thread of an earlier attempt that still waits for a name look-up.
+        self._abandoned: threading.Thread | None = None
 
     def post(self, headers: Mapping[str, str], body: bytes) -> Response:
-        """Send ``body`` once and return the answer, whatever it says.
+        """Send ``body`` once and return the answer, whatever it is.
 
-        The connection's ``timeout`` bounds the whole try: name look-up, connect, TLS, sending
-        and reading. Raises TransportError when no answer came.
+        The connection's ``timeout`` bounds the whole attempt: name look-up, connect, TLS, sending
+        and reading. Raises TransportError, and nothing else, when no answer came.
         """
+        seconds = self._timeout - self._wait_for_abandoned()
+        session = self._ready_session()
         try:
-            return within(self._timeout, lambda: self._post(headers, body))
+            return within(seconds, lambda: self._post(session, headers, body), session.watch.expire)
         except DeadlineExceeded as exc:
-            # The connection is still in use by the thread that was left behind.
             self._session = None
+            if session.watch.resolving:
+                self._abandoned = exc.thread
+                raise TransportError(
+                    "timeout", f"the host name was not resolved within {self._timeout:g} s"
+                ) from exc
             raise TransportError(
                 "timeout", f"no complete answer within {self._timeout:g} s"
             ) from exc
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
-            # urllib3's own: requests lets through what it says of an impossible host name.
+        except Exception as exc:  # requests, urllib3 and http.client raise many kinds
             raise _transport_error(exc, self._timeout) from exc
-        except OSError as exc:  # requests lets some through, such as an unreadable ca_path
-            raise TransportError("connection", _reason(exc)) from exc
+        finally:
+            self._idle_since = self._monotonic()
 
-    def _post(self, headers: Mapping[str, str], body: bytes) -> Response:
+    def _wait_for_abandoned(self) -> float:
+        """Return the seconds spent waiting for the name look-up of an earlier attempt.
+
+        A look-up cannot be interrupted. Waiting for it keeps their number at one.
+        """
+        if self._abandoned is None:
+            return 0.0
+        began = self._monotonic()
+        self._abandoned.join(self._timeout)
+        if self._abandoned.is_alive():
+            raise TransportError(
+                "timeout", f"the host name was not resolved within {self._timeout:g} s"
+            )
+        self._abandoned = None
+        return min(self._monotonic() - began, self._timeout)
+
+    def _ready_session(self) -> _Session:
         if self._session is None:
-            self._session = self._new_session()
+            self._session = _Session(self._verify, self._proxies)
+        elif self._monotonic() - self._idle_since >= IDLE_SECONDS:
+            self._session.drop_connections()
+        return self._session
+
+    def _post(self, session: _Session, headers: Mapping[str, str], body: bytes) -> Response:
+        """Send in one session, on a new connection if the one that was kept open has ended."""
+        watch = session.watch
+        watch.begin()
+        failed = True
+        sent = {**headers, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+        try:
+            try:
+                response = session.post(self._url, sent, body, self._timeout)
+            except Exception as exc:
+                if watch.opened or watch.received or watch.expired or not _has_ended(exc):
+                    raise
+                session.drop_connections()
+                response = session.post(self._url, sent, body, self._timeout)
+            failed = False
+            return response
+        finally:
+            watch.end(failed)
+
+
+class _Session:
+    """One session of requests whose sockets are watched."""
+
+    def __init__(self, verify: Any, proxies: Mapping[str, str]) -> None:
+        self.watch = SocketWatch()
+        session: Any = requests.Session()
+        # Neither .netrc (it replaces Authorization) nor anything else from the surroundings.
+        session.trust_env = False
+        session.verify = verify
+        session.proxies = dict(proxies)
+        # Even when it does not follow a redirect, requests works out where it leads: it would
+        # read the whole body, of any length, and fail on a Location that is not a URL.
+        session.get_redirect_target = _no_target
+        for prefix in ("http://", "https://"):
+            session.mount(prefix, _watched_adapter(self.watch))
+        if verify is False:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self._session = session
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Response:
+        """Send once. Raises what requests and everything below it raises."""
         with self._session.post(
-            self._url,
+            url,
             data=body,
-            headers={**headers, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-            timeout=(self._timeout, self._timeout),
+            headers=headers,
+            timeout=(timeout, timeout),
             allow_redirects=False,
             stream=True,
         ) as answer:
@@ -153,18 +203,84 @@ class Transport:
             received = {name.lower(): value for name, value in answer.headers.items()}
             return Response(answer.status_code, received, content, complete)
 
-    def _new_session(self) -> Any:
-        session: Any = requests.Session()
-        # Neither .netrc (it replaces Authorization) nor anything else from the surroundings.
-        session.trust_env = False
-        session.verify = self._verify
-        session.proxies = dict(self._proxies)
-        # Even when it does not follow a redirect, requests works out where it leads: it would
-        # read the whole body, of any length, and fail on a Location that is not a URL.
-        session.get_redirect_target = _no_target
-        if self._verify is False:
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        return session
+    def drop_connections(self) -> None:
+        """Close the connections that were kept open."""
+        self._session.close()
+
+
+def _watched_adapter(watch: SocketWatch) -> Any:
+    """Return an adapter for requests whose connections are known to ``watch``."""
+
+    class Adapter(requests.adapters.HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, **kwargs)
+            _watch_pools(self.poolmanager, watch)
+
+        def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
+            known = proxy in self.proxy_manager
+            manager = super().proxy_manager_for(proxy, **kwargs)
+            if not known:
+                _watch_pools(manager, watch)
+            return manager
+
+    return Adapter()
+
+
+def _watch_pools(manager: Any, watch: SocketWatch) -> None:
+    """Make the pool manager of urllib3 create connections that ``watch`` knows."""
+    manager.pool_classes_by_scheme = {
+        scheme: type(
+            pool.__name__,
+            (pool,),
+            {"ConnectionCls": _watched_connection(pool.ConnectionCls, watch)},
+        )
+        for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
+
+
+def _watched_connection(base: Any, watch: SocketWatch) -> Any:
+    """Return a subclass of a connection class of urllib3 (1.26 or 2)."""
+
+    class WatchedResponse(http.client.HTTPResponse):
+        def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+            super().__init__(sock, *args, **kwargs)
+            self.fp: Any = watch.reader(self.fp.detach())
+
+    def connect(connection: Any) -> Any:
+        watch.close_on_failure(connection)
+        if hasattr(connection, "_socks_options"):  # PySocks connects
+            watch.opened = True
+            sock = base._new_conn(connection)
+            watch.add(sock)
+            return sock
+        try:
+            return watch.connect(
+                connection._dns_host,
+                connection.port,
+                connection.timeout,
+                connection.socket_options or (),
+            )
+        except socket.timeout as exc:
+            raise urllib3.exceptions.ConnectTimeoutError(connection, str(exc)) from exc
+        except OSError as exc:
+            raise urllib3.exceptions.NewConnectionError(connection, str(exc)) from exc
+
+    def open_tunnel(connection: Any) -> None:
+        base._tunnel(connection)
+        watch.check()  # an answer that ends at the deadline is not a tunnel
+
+    def put_request(connection: Any, *args: Any, **kwargs: Any) -> None:
+        if connection.sock is not None:  # a connection that was kept open
+            watch.add(connection.sock)
+        base.putrequest(connection, *args, **kwargs)
+
+    members = {
+        "response_class": WatchedResponse,
+        "_new_conn": connect,
+        "_tunnel": open_tunnel,
+        "putrequest": put_request,
+    }
+    return type(base.__name__, (base,), members)
 
 
 def _no_target(_answer: Any) -> None:
@@ -197,9 +313,21 @@ def _transport_error(exc: Exception, timeout: float) -> TransportError:
         return TransportError("tls", reason, permanent)
     if isinstance(exc, requests.exceptions.ProxyError):
         return TransportError("connection", f"the proxy failed: {reason}")
-    if isinstance(exc, requests.exceptions.ConnectionError):
-        return TransportError("connection", reason)
-    return TransportError("connection", reason, permanent=True)
+    # An OSError itself, such as an unreadable ca_path, can be gone the next time. The exceptions
+    # of requests are subclasses of OSError.
+    passing: Any = OSError
+    if isinstance(exc, requests.exceptions.RequestException):
+        passing = requests.exceptions.ConnectionError
+    return TransportError("connection", reason, permanent=not isinstance(exc, passing))
+
+
+def _has_ended(exc: BaseException) -> bool:
+    """Return whether the network or the other side has ended the connection."""
+    chain = list(_chain(exc))
+    return any(isinstance(cause, OSError) for cause in chain) and not any(
+        isinstance(cause, (socket.timeout, TimeoutError, requests.exceptions.Timeout))
+        for cause in chain
+    )
 
 
 def _chain(exc: BaseException | None) -> Iterator[BaseException]:
@@ -228,9 +356,13 @@ def _reason(exc: BaseException) -> str:
         if isinstance(cause, OSError) and cause.strerror:
             return str(cause.strerror)[:300]
     last = chain[-1]
+    if isinstance(last, UnicodeEncodeError) and last.encoding in ("ascii", "latin-1"):
+        return "the URL or a header contains a character that cannot be sent"
     if isinstance(last, UnicodeError):
         return "the host name is not a possible one: a part of it is empty or too long"
+    if any(isinstance(cause, http.client.RemoteDisconnected) for cause in chain):
+        return "the connection was closed without an answer"
     text = " ".join(str(last).split()) or type(last).__name__
     if isinstance(last, http.client.BadStatusLine):
         return f"the answer is not HTTP ({text[:100]!r})"
-    return re.sub(r"//\S*@", "//", text)[:300]  # a proxy's URL may hold a password
+    return without_userinfo(text)[:300]  # a proxy's URL may hold a password

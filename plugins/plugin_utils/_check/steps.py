@@ -24,6 +24,7 @@ from ...module_utils._api.client import Client, failure
 from ...module_utils._api.connection import Connection
 from ...module_utils._api.credentials import Credentials
 from ...module_utils._api.event import parse_event
+from ...module_utils._api.proxy import proxies_for
 from ...module_utils._api.response import Response, SendResult, classify, clock_skew
 from ...module_utils._api.signature import CONTENT_TYPE, http_date, signed_headers
 from ...module_utils._api.transport import (
@@ -31,7 +32,6 @@ from ...module_utils._api.transport import (
     Transport,
     TransportError,
     own_address,
-    proxies_for,
 )
 from .._outbox.flush import count
 from .._outbox.storage import Outbox, OutboxError

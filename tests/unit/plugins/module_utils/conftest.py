@@ -21,7 +21,7 @@ def _no_thread_left() -> Iterator[None]:
     """Let the test end without the threads of tries that were given up."""
     yield
     assert eventually(
-        lambda: not [item for item in threading.enumerate() if item.name == "cloudmonitor-try"]
+        lambda: not [item for item in threading.enumerate() if item.name == "cloudmonitor-attempt"]
     )
 
 

@@ -109,6 +109,7 @@ class Server:
             with connection:
                 if self._tls is not None:
                     with self._tls.wrap_socket(connection, server_side=True) as wrapped:
+                        self._open.append(wrapped)
                         self._script(Talk(wrapped, self._over))
                 else:
                     self._script(Talk(connection, self._over))

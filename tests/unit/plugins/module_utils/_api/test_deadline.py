@@ -39,7 +39,7 @@ def test_a_call_that_hangs_is_left_behind_when_the_time_is_up() -> None:
         within(0.05, go_on.wait)
 
     assert time.monotonic() - began < 5
-    left = [thread for thread in threading.enumerate() if thread.name == "cloudmonitor-try"]
+    left = [thread for thread in threading.enumerate() if thread.name == "cloudmonitor-attempt"]
     assert all(thread.daemon for thread in left)
     go_on.set()
     for thread in left:
