@@ -19,10 +19,15 @@ from ..module_utils._api.errors import CloudMonitorError
 from ..module_utils._api.redact import Redactor
 from ..module_utils._api.transport import REQUESTS_IMPORT_ERROR
 from ..module_utils._argspec import flush_outbox_spec
-from ..module_utils._event_task import MissingLibrary, trouble
+from ..module_utils._event_task import MissingLibrary, secrets_of, trouble
 from ..module_utils._options import CONNECTION_OPTIONS, from_environment, over
 from ..plugin_utils._action import EventAction
-from ..plugin_utils._config import check_switch, default_outbox, without_empty_variables
+from ..plugin_utils._config import (
+    check_boolean,
+    check_paths,
+    default_outbox,
+    without_empty_variables,
+)
 from ..plugin_utils._outbox.destination import Account, given_destination
 from ..plugin_utils._outbox.flush import HAND_OVER_SECONDS, Flush, Flushed, count
 from ..plugin_utils._outbox.sender import Sender, ask_chain
@@ -54,6 +59,7 @@ class ActionModule(EventAction):
         if not args.get("outbox"):
             args.pop("outbox", None)
         params = self.validated(over(below, args), flush_outbox_spec(), environ)
+        check_paths(params)
         connection = connection_of(params)
         outbox = Outbox(params["outbox"])
         del task_vars  # nothing of the host is wanted
@@ -67,9 +73,9 @@ class ActionModule(EventAction):
             credentials, account = _credentials(params, with_id(environ, key_id))
             sender = Sender(connection, credentials, environ)
             sender.check()
-        except CloudMonitorError:
-            self.nothing = _result(count(outbox))
-            raise
+        except CloudMonitorError as exc:
+            failure = {**_result(count(outbox)), **trouble(exc, "fail")}
+            return dict(Redactor(secrets_of(params, environ)).value(failure))
         # A courier that is asked for a folder may be in the middle of a try.
         patience = connection.timeout + HAND_OVER_SECONDS
         flush = Flush(outbox, account, sender.send, patience)
@@ -119,7 +125,7 @@ def _configured() -> dict[str, Any]:
             value, origin = C.config.get_config_value_and_origin(
                 name, plugin_type="callback", plugin_name=callback._load_name
             )
-        check_switch(name, value, origin)
+        check_boolean(name, value, origin)
         # The environment is looked at by ourselves: empty means unset, and a task has its own.
         if value not in (None, "") and origin != "default" and not origin.startswith("env: "):
             found[name] = value

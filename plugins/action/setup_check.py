@@ -59,7 +59,7 @@ from ..plugin_utils._check.settings import (
 from ..plugin_utils._check.steps import attempt, check_library, check_outbox, check_signature
 from ..plugin_utils._config import (
     SECTION,
-    check_switch,
+    check_boolean,
     configured_section,
     default_outbox,
     without_empty_variables,
@@ -138,7 +138,7 @@ class ActionModule(ActionBase):
                     value, origin = C.config.get_config_value_and_origin(
                         option, plugin_type="callback", plugin_name=name, variables=variables
                     )
-                check_switch(option, value, origin)
+                check_boolean(option, value, origin)
                 settings[option] = Setting(option, plain(value), origin_of(origin))
             except (AnsibleError, ConfigurationError):
                 origin = _origin_of_wrong(definition, variables)

@@ -281,6 +281,10 @@ from ansible.utils.vars import load_extra_vars
 # With ``callback_plugins`` in ansible.cfg, Ansible loads this file from its path. Then relative
 # imports fail, and the collection itself may be missing. An exception here would end the run.
 try:
+    from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.compat import (
+        parse_failure,
+        read_counters,
+    )
     from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.playbooks import (
         PlaybookFile,
     )
@@ -289,10 +293,8 @@ try:
         claim,
     )
     from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
-        check_switches,
+        check_options,
         default_outbox,
-        failure_of,
-        reading_of,
         without_empty_variables,
     )
 
@@ -339,12 +341,13 @@ class CallbackModule(CallbackBase):
             self._playbooks += 1
             self._play, self._loader = None, playbook._loader
             if self._reporter is None:
+                options = self._read_options()
                 self._reporter = Reporter(
-                    self._read_options(),
+                    options,
                     os.environ,
                     self._warn,
                     partial(self._display.display, stderr=True),
-                    partial(check_switches, self._load_name),
+                    partial(check_options, self._load_name, options),
                 )
             extra = load_extra_vars(self._loader)
             self._reporter.start(
@@ -363,13 +366,13 @@ class CallbackModule(CallbackBase):
         """Remember where a host failed."""
         if self._reporter is not None and not ignore_errors:
             with self._guard():
-                self._reporter.failed(failure_of(result))
+                self._reporter.failed(parse_failure(result))
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """Remember that a host could not be reached."""
         if self._reporter is not None:
             with self._guard():
-                self._reporter.failed(failure_of(result))
+                self._reporter.failed(parse_failure(result))
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Report the finish of a playbook."""
@@ -381,7 +384,7 @@ class CallbackModule(CallbackBase):
                 with contextlib.suppress(Exception):
                     manager = self._play.get_variable_manager()
                     variables = dict(manager.get_vars(play=self._play))
-            self._reporter.finish(reading_of(stats), variables, self._render(variables))
+            self._reporter.finish(read_counters(stats), variables, self._render(variables))
 
     def _read_options(self) -> dict[str, Any]:
         options = dict(self._plugin_options)

@@ -1,12 +1,12 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads ansible-core's own objects, whose attributes differ between versions. Nothing else does."""
+"""Reads the options of the callback: its section of ansible.cfg and its variables."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from configparser import ConfigParser, Error
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,53 +16,21 @@ from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
 from ansible.module_utils.parsing.convert_bool import BOOLEANS_FALSE
 
 from ..module_utils._api.errors import ConfigurationError
-from ._callback.stats import COUNTERS, Reading
-from ._deployment.content import Failure
+from ..module_utils._api.paths import check_home
 
 SECTION = "callback_deployment_events"
-# Options of the callback that are on or off.
-SWITCHES = ("validate_certs", "check_mode_events")
-_MESSAGE_LIMIT = 256
-# This one may be empty on purpose.
-_EMPTY_COUNTS = "CLOUDMONITOR_FAILURE_EVENT"
-
-
-def failure_of(result: Any) -> Failure:
-    """Return where a host failed, from a task result of Ansible's.
-
-    From ansible-core 2.19 on a result has ``host``, ``task`` and ``result``; before, they began
-    with an underscore. With no_log neither the task's name nor its message is told: the result
-    is censored, but a templated name still holds what was hidden.
-    """
-    host, task = _attribute(result, "host"), _attribute(result, "task")
-    details = _attribute(result, "result") or {}
-    name = str(host.get_name())
-    if task.no_log or details.get("_ansible_no_log") or "censored" in details:
-        return Failure(name)
-    message = details.get("msg")
-    return Failure(
-        name,
-        str(task.get_name())[:_MESSAGE_LIMIT] or None,
-        str(message)[:_MESSAGE_LIMIT] if message else None,
-    )
-
-
-def reading_of(stats: Any) -> Reading:
-    """Return the counters of each host in Ansible's statistics, as they are now."""
-    return {
-        str(host): {name: int(getattr(stats, name).get(host, 0)) for name in COUNTERS}
-        for host in stats.processed
-    }
+# Empty, this variable disables the failure event.
+_MAY_BE_EMPTY = "CLOUDMONITOR_FAILURE_EVENT"
 
 
 @contextmanager
 def without_empty_variables() -> Iterator[None]:
-    """Hide empty environment variables of ours from Ansible for a moment."""
+    """Hide empty environment variables of the collection from Ansible for a moment."""
     ours = ("CLOUDMONITOR_", "ALIBABA_CLOUD_", "ALICLOUD_")
     empty = [
         name
         for name, value in os.environ.items()
-        if value == "" and name.startswith(ours) and name != _EMPTY_COUNTS
+        if value == "" and name.startswith(ours) and name != _MAY_BE_EMPTY
     ]
     for name in empty:
         del os.environ[name]
@@ -73,33 +41,47 @@ def without_empty_variables() -> Iterator[None]:
             os.environ[name] = ""
 
 
-def check_switches(plugin: str, names: Iterable[str] = SWITCHES) -> None:
-    """Check the callback's switches as Ansible has found them. Raises ConfigurationError.
+def check_options(plugin: str, options: Mapping[str, Any]) -> None:
+    """Check the options of the callback for mistakes that Ansible accepts.
 
-    ``plugin``: the name that the options are known by.
+    ``plugin``: the name that Ansible knows the options by; ``options``: their values. Raises
+    ConfigurationError.
     """
-    for name in names:
-        with without_empty_variables():
-            found = C.config.get_config_value_and_origin(
-                name, plugin_type="callback", plugin_name=plugin
-            )
-        check_switch(name, *found)
+    definitions = C.config.get_configuration_definitions("callback", plugin)
+    for name, definition in definitions.items():
+        if definition.get("type") == "bool":
+            with without_empty_variables():
+                found = C.config.get_config_value_and_origin(
+                    name, plugin_type="callback", plugin_name=plugin
+                )
+            check_boolean(name, *found)
+    check_paths(options)
 
 
-def check_switch(name: str, value: Any, origin: Any) -> None:
-    """See that an option of the callback that is off was meant to be off.
+def check_boolean(name: str, value: Any, origin: Any) -> None:
+    """Check that an option of the callback that is false was meant to be false.
 
-    Ansible takes any word that it does not know for false when it configures a plugin, and so
-    would "ture" for validate_certs turn the check off. ``value`` and ``origin``: as Ansible's
-    configuration tells them. Raises ConfigurationError.
+    Ansible reads any unknown word as false when it configures a plugin, so "ture" would disable
+    validate_certs. ``value`` and ``origin`` are those of Ansible's configuration. Raises
+    ConfigurationError.
     """
-    text = _written(name, str(origin)) if name in SWITCHES and value is False else None
+    text = _written(name, str(origin)) if value is False else None
     if text is not None and text.strip().strip("\"'").lower() not in BOOLEANS_FALSE:
-        raise ConfigurationError(f"{name}: must be true or false and is {text!r}.")
+        raise ConfigurationError(f"must be true or false and is {text!r}", option=name)
+
+
+def check_paths(options: Mapping[str, Any]) -> None:
+    """Check that ``~`` was replaced in the paths among ``options``. Raises ConfigurationError."""
+    folders = [os.path.dirname(str(C.config._config_file or ""))]
+    with suppress(OSError):  # the working directory may have been deleted
+        folders.append(os.getcwd())
+    for name in ("outbox", "ca_path"):
+        if options.get(name):
+            check_home(name, str(options[name]), folders)
 
 
 def _written(name: str, origin: str) -> str | None:
-    """Return the text of an option as the environment or ``ansible.cfg`` has it, None for none."""
+    """Return the text of an option in the environment or ``ansible.cfg``, None if it is unset."""
     kind, colon, variable = origin.partition(": ")
     if colon or origin == "default":
         return os.environ.get(variable) if kind == "env" else None
@@ -107,7 +89,7 @@ def _written(name: str, origin: str) -> str | None:
 
 
 def configured_section() -> dict[str, str]:
-    """Return what stands in the callback's section of ``ansible.cfg``, as it is written."""
+    """Return the callback's section of ``ansible.cfg``, with its values as they are written."""
     path = C.config._config_file
     parser = ConfigParser(interpolation=None, inline_comment_prefixes=(";",))
     if path:
@@ -117,12 +99,8 @@ def configured_section() -> dict[str, str]:
 
 
 def default_outbox() -> str:
-    """Return the outbox that counts when none is configured. It follows ANSIBLE_HOME.
+    """Return the outbox that is used when none is configured. It follows ANSIBLE_HOME.
 
-    Computed here, because a templated default does not work in callbacks.
+    It is computed here, because a templated default does not work in callbacks.
     """
     return str(Path(C.config.get_config_value("ANSIBLE_HOME")) / "aliops.cloudmonitor")
-
-
-def _attribute(result: Any, name: str) -> Any:
-    return getattr(result, name) if hasattr(type(result), name) else getattr(result, "_" + name)

@@ -15,6 +15,7 @@ from typing import Any, Mapping
 
 from .endpoint import endpoint_url
 from .errors import ConfigurationError
+from .paths import check_home
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ def connection_of(params: Mapping[str, Any]) -> Connection:
             raise ConfigurationError(
                 f"source_ip: {source_ip!r} is not an IP address; leave it out for this host's own."
             ) from exc
+    if params.get("ca_path"):
+        check_home("ca_path", params["ca_path"])
     return Connection(
         endpoint=endpoint_url(params["region"], params["network"], params.get("endpoint")),
         source_ip=source_ip,

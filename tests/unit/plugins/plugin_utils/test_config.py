@@ -1,130 +1,26 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Results and statistics as ansible-core has them, before 2.19 and after."""
+"""The options of the callback, and the mistakes in them that Ansible accepts."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible import constants
 from ansible.config.manager import ConfigManager
-from ansible.executor.stats import AggregateStats
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
     ConfigurationError,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
-    check_switches,
-    failure_of,
-    reading_of,
+    check_options,
+    default_outbox,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import Failure
 
-SECRET = "canary-no-log-77"
-
-
-class Named:
-    def __init__(self, name: str, no_log: bool | None = False) -> None:
-        self._name = name
-        self.no_log = no_log
-
-    def get_name(self) -> str:
-        return self._name
-
-
-class OldResult:
-    """As before ansible-core 2.19."""
-
-    def __init__(self, task: Named, result: dict[str, Any] | None) -> None:
-        self._host, self._task, self._result = Named("web1"), task, result
-
-
-class NewResult:
-    """As from ansible-core 2.19 on, where the old names warn."""
-
-    def __init__(self, task: Named, result: dict[str, Any] | None) -> None:
-        self._parts = (Named("web1"), task, result)
-
-    @property
-    def host(self) -> Named:
-        return self._parts[0]
-
-    @property
-    def task(self) -> Named:
-        return self._parts[1]
-
-    @property
-    def result(self) -> dict[str, Any] | None:
-        return self._parts[2]
-
-    @property
-    def _host(self) -> Named:
-        raise AssertionError("the old name is deprecated")
-
-
-each_kind = pytest.mark.parametrize("kind", [OldResult, NewResult])
-
-
-@each_kind
-def test_a_failure_names_host_task_and_message(kind: type[Any]) -> None:
-    assert failure_of(kind(Named("Restart"), {"msg": "no"})) == Failure("web1", "Restart", "no")
-
-
-@each_kind
-@pytest.mark.parametrize("result", [None, {}, {"msg": None}, {"msg": ""}])
-def test_a_failure_without_a_message_has_none(
-    kind: type[Any], result: dict[str, Any] | None
-) -> None:
-    assert failure_of(kind(Named("Restart"), result)) == Failure("web1", "Restart")
-
-
-@each_kind
-@pytest.mark.parametrize(
-    ("no_log", "result"),
-    [
-        (True, {"msg": SECRET}),
-        (False, {"msg": SECRET, "_ansible_no_log": True}),
-        (None, {"censored": "the output has been hidden", "changed": False}),
-    ],
-)
-def test_of_a_hidden_task_neither_name_nor_message_is_told(
-    kind: type[Any], no_log: bool | None, result: dict[str, Any]
-) -> None:
-    assert failure_of(kind(Named("log in with " + SECRET, no_log), result)) == Failure("web1")
-
-
-@each_kind
-def test_long_names_and_messages_are_cut(kind: type[Any]) -> None:
-    failure = failure_of(kind(Named("t" * 999), {"msg": ["m" * 999]}))
-
-    assert len(failure.task or "") == len(failure.message or "") == 256
-
-
-def test_the_statistics_of_ansible_are_read_and_not_touched() -> None:
-    stats = AggregateStats()
-    for what in ("ok", "ok", "changed", "rescued"):
-        stats.increment(what, "web1")
-    stats.increment("dark", "web2")
-    before = {name: dict(getattr(stats, name)) for name in ("ok", "dark", "failures")}
-
-    reading = reading_of(stats)
-
-    assert {name: count for name, count in reading["web1"].items() if count} == {
-        "ok": 2,
-        "changed": 1,
-        "rescued": 1,
-    }
-    assert reading["web2"]["dark"] == 1
-    assert {name: dict(getattr(stats, name)) for name in before} == before
-    stats.increment("ok", "web1")
-    assert reading["web1"]["ok"] == 2, "a reading is of its moment"
-
-
-PLUGIN = "aliops.cloudmonitor.switches"
-OPTION = {"validate_certs": {"type": "bool", "default": True, "env": [{"name": "CM_TEST_SWITCH"}],
+PLUGIN = "aliops.cloudmonitor.booleans"
+OPTION = {"validate_certs": {"type": "bool", "default": True, "env": [{"name": "CM_TEST_BOOLEAN"}],
           "ini": [{"section": "callback_deployment_events", "key": "validate_certs"}]}}  # fmt: skip
 
 
@@ -139,26 +35,50 @@ def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> Non
 @pytest.mark.parametrize(
     "word", ["false", "no", "0", "off", "False", "n", '"false"', "true", "yes", "1", ""]
 )
-def test_a_switch_that_is_on_or_off_is_right(
+def test_a_boolean_that_is_true_or_false_is_accepted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, word: str
 ) -> None:
     configure(monkeypatch, tmp_path, f"validate_certs = {word}  ; a word\n" if word else "")
-    check_switches(PLUGIN, ("validate_certs",))
+    check_options(PLUGIN, {})
     configure(monkeypatch, tmp_path, "")
-    monkeypatch.setenv("CM_TEST_SWITCH", word or "false")
-    check_switches(PLUGIN, ("validate_certs",))
+    monkeypatch.setenv("CM_TEST_BOOLEAN", word or "false")
+    check_options(PLUGIN, {})
 
 
 @pytest.mark.parametrize("word", ["ture", "enabled", "2", "nein"])
-def test_a_switch_is_not_turned_off_by_a_word_that_nobody_knows(
+def test_an_unknown_word_does_not_mean_false(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, word: str
 ) -> None:
     configure(monkeypatch, tmp_path, f"validate_certs = {word}\n")
     with pytest.raises(ConfigurationError, match="validate_certs: must be true or false") as told:
-        check_switches(PLUGIN, ("validate_certs",))
+        check_options(PLUGIN, {})
     assert word in str(told.value)
 
     configure(monkeypatch, tmp_path, "validate_certs = true\n")
-    monkeypatch.setenv("CM_TEST_SWITCH", word)
+    monkeypatch.setenv("CM_TEST_BOOLEAN", word)
     with pytest.raises(ConfigurationError, match="must be true or false"):
-        check_switches(PLUGIN, ("validate_certs",))
+        check_options(PLUGIN, {})
+
+
+@pytest.mark.parametrize("option", ["outbox", "ca_path"])
+def test_a_path_of_an_unknown_home_is_an_error_wherever_ansible_has_put_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str
+) -> None:
+    configure(monkeypatch, tmp_path, "")
+    monkeypatch.chdir("/usr")
+    monkeypatch.setenv("HOME", "~")
+    for path in ("~", "~/x", "/usr/~/x", f"{tmp_path}/~/x", "~nobody-here/x"):
+        with pytest.raises(ConfigurationError, match="there is no home directory") as caught:
+            check_options(PLUGIN, {option: path})
+        assert caught.value.option == option
+    for right in ("", None, "/x", "x~", "/usr/x/~", "/~/x", str(tmp_path)):
+        check_options(PLUGIN, {option: right})
+
+
+def test_the_default_outbox_follows_the_home_of_ansible(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    configure(monkeypatch, tmp_path, "")
+    monkeypatch.setenv("ANSIBLE_HOME", str(tmp_path / "home"))
+
+    assert default_outbox() == str(tmp_path / "home" / "aliops.cloudmonitor")
