@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..module_utils._argspec import custom_event_spec
-from ..module_utils._event_task import events_of
+from ..module_utils._event_task import parse_event_options
 from ..plugin_utils._action import EventAction
 
 
@@ -21,9 +21,9 @@ class ActionModule(EventAction):
         self, args: dict[str, Any], environ: Mapping[str, str], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
         """Check everything and send."""
-        # The list is left to events_of, which names the index of a wrong event. Checking
+        # The list is left to parse_event_options, which names the index of a wrong event. Checking
         # 10,000 events by argument specification as well would take longer than sending them.
         others = {name: value for name, value in args.items() if name != "events"}
         params = self.validated(others, custom_event_spec(), environ)
-        events, single = events_of(args, time.time())
+        events, single = parse_event_options(args, time.time())
         return self.send(events, params, environ, task_vars, single)

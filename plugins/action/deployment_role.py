@@ -22,7 +22,7 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as core_version
 
-from ..module_utils._options import CONNECTION_NAMES, over
+from ..module_utils._options import CONNECTION_NAMES, override_options
 from ..plugin_utils._action import task_environment
 from ..plugin_utils._role_ledger import (
     Ledger,
@@ -309,7 +309,7 @@ class ActionModule(ActionBase):
             value = self._variable("deployment_" + option)
             if value is not None:
                 args[option] = value
-        args = over(args, self._connection_options())
+        args = override_options(args, self._connection_options())
         args.update(phase=phase, report_from="controller")
         args["report_errors"] = self._text("deployment_report_errors") or "warn"
         if run.record:

@@ -13,14 +13,14 @@ from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.loader import callback_loader
 
-from ..module_utils._api.connection import connection_of
+from ..module_utils._api.connection import parse_connection
 from ..module_utils._api.credentials import Credentials, given_credentials, with_id
 from ..module_utils._api.errors import CloudMonitorError
 from ..module_utils._api.redact import Redactor
 from ..module_utils._api.transport import REQUESTS_IMPORT_ERROR
 from ..module_utils._argspec import flush_outbox_spec
-from ..module_utils._event_task import MissingLibrary, secrets_of, trouble
-from ..module_utils._options import CONNECTION_OPTIONS, from_environment, over
+from ..module_utils._event_task import MissingLibrary, error_result, known_secrets
+from ..module_utils._options import CONNECTION_OPTIONS, from_environment, override_options
 from ..plugin_utils._action import EventAction
 from ..plugin_utils._config import (
     check_boolean,
@@ -58,9 +58,9 @@ class ActionModule(EventAction):
         below["outbox"] = environ.get(_VARIABLE) or _outbox(configured)
         if not args.get("outbox"):
             args.pop("outbox", None)
-        params = self.validated(over(below, args), flush_outbox_spec(), environ)
+        params = self.validated(override_options(below, args), flush_outbox_spec(), environ)
         check_paths(params)
-        connection = connection_of(params)
+        connection = parse_connection(params)
         outbox = Outbox(params["outbox"])
         del task_vars  # nothing of the host is wanted
         if self._task.check_mode:
@@ -74,8 +74,8 @@ class ActionModule(EventAction):
             sender = Sender(connection, credentials, environ)
             sender.check()
         except CloudMonitorError as exc:
-            failure = {**_result(count(outbox)), **trouble(exc, "fail")}
-            return dict(Redactor(secrets_of(params, environ)).value(failure))
+            failure = {**_result(count(outbox)), **error_result(exc, "fail")}
+            return dict(Redactor(known_secrets(params, environ)).value(failure))
         # A courier that is asked for a folder may be in the middle of a try.
         patience = connection.timeout + HAND_OVER_SECONDS
         flush = Flush(outbox, account, sender.send, patience)
@@ -109,7 +109,7 @@ def _result(flushed: Flushed) -> dict[str, Any]:
         "dead_count": flushed.dead_count,
     }
     if flushed.error is not None:
-        failure = trouble(flushed.error, "fail")
+        failure = error_result(flushed.error, "fail")
         del failure["undelivered"]  # the outbox has them
         result.update(failure)
     return result

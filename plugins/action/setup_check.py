@@ -22,11 +22,11 @@ from ansible.plugins.loader import callback_loader
 from ansible.release import __version__ as core_version
 from ansible.utils.vars import load_extra_vars
 
-from ..module_utils._api.connection import Connection, connection_of
+from ..module_utils._api.connection import Connection, parse_connection
 from ..module_utils._api.credentials import Credentials, resolve_credentials, with_id
 from ..module_utils._api.errors import CloudMonitorError, ConfigurationError
 from ..module_utils._api.redact import Redactor
-from ..module_utils._event_task import secrets_of
+from ..module_utils._event_task import known_secrets
 from ..module_utils._options import CONNECTION_OPTIONS
 from ..module_utils._version import VERSION
 from ..plugin_utils._action import plain
@@ -100,7 +100,7 @@ class ActionModule(ActionBase):
         }
         settings, findings = self._settings()
         findings += self._stray(environ)
-        secrets = secrets_of({}, environ) + _secrets_in(configured_section())
+        secrets = known_secrets({}, environ) + _secrets_in(configured_section())
         checked = _Checked(settings, environ, secrets)
         checked.findings += [_versions(), check_signature(), check_library(), *findings]
         checked.look_at_values()
@@ -212,11 +212,11 @@ class _Checked:
         refused = {one.name for one in self._settings.values() if not one.usable}
         of_connection, of_times, of_events = (
             wrong_values(self._values, self._settings, rule)
-            for rule in (connection_of, check_seconds, _check_names)
+            for rule in (parse_connection, check_seconds, _check_names)
         )
         self.findings += [*of_connection, *of_times, *of_events]
         if not of_connection and refused.isdisjoint(option.name for option in CONNECTION_OPTIONS):
-            self._connection = connection_of(self._values)
+            self._connection = parse_connection(self._values)
         self._event_is_right = not of_events and refused.isdisjoint(_OF_EVENTS)
         if not any((one.name, one.state) == ("settings", WRONG) for one in self.findings):
             given = sum(1 for setting in self._settings.values() if setting.given)

@@ -12,7 +12,7 @@ from ansible.module_utils.basic import missing_required_lib
 
 from ._api.batch import Batch, batches
 from ._api.client import Client, SendSummary
-from ._api.connection import Connection, connection_of
+from ._api.connection import Connection, parse_connection
 from ._api.credentials import Credentials, given_credentials, resolve_credentials
 from ._api.errors import CloudMonitorError, InvalidInput
 from ._api.event import KEYS, Event, parse_event, parse_events
@@ -41,7 +41,7 @@ class MissingLibrary(CloudMonitorError):
     kind = "missing_library"
 
 
-def report(
+def send_events(
     events: Sequence[Event],
     params: Mapping[str, Any],
     environ: Mapping[str, str],
@@ -63,9 +63,9 @@ def report(
         **NOTHING_SENT,
         "events": [event.as_option() for event in events[:SHOWN_EVENTS]],
     }
-    secrets = secrets_of(params, environ)
+    secrets = known_secrets(params, environ)
     try:
-        connection = connection_of(params)
+        connection = parse_connection(params)
         result["endpoint"] = connection.endpoint
         if check_mode:
             given_credentials(params, environ)
@@ -78,11 +78,11 @@ def report(
         else:
             result.update(_here(requests, connection, credentials, environ, params))
     except CloudMonitorError as exc:
-        result.update(trouble(exc, params["report_errors"], events))
+        result.update(error_result(exc, params["report_errors"], events))
     return dict(Redactor(secrets).value(result))
 
 
-def secrets_of(params: Mapping[str, Any], environ: Mapping[str, str]) -> list[str]:
+def known_secrets(params: Mapping[str, Any], environ: Mapping[str, str]) -> list[str]:
     """Return the secrets among a task's options, under each of their names, and its variables."""
     hidden = [option for option in CONNECTION_OPTIONS if option.no_log]
     found = [params.get(name) for option in hidden for name in option.names]
@@ -105,7 +105,7 @@ def _here(
         "requests": sent.requests,
     }
     if sent.error is not None:
-        added.update(trouble(sent.error, params["report_errors"], sent.undelivered))
+        added.update(error_result(sent.error, params["report_errors"], sent.undelivered))
     return added
 
 
@@ -122,7 +122,7 @@ def _send(
     return Client(connection, credentials, transport, source_ip).send(requests)
 
 
-def trouble(
+def error_result(
     error: CloudMonitorError, report_errors: str, undelivered: Sequence[Event] = ()
 ) -> dict[str, Any]:
     """Return what ``error`` adds to a result: a failure, or with ``warn`` a warning.
@@ -141,7 +141,7 @@ def trouble(
     return {**added, "failed": True}
 
 
-def diff(events: Sequence[Event]) -> dict[str, str]:
+def events_diff(events: Sequence[Event]) -> dict[str, str]:
     """Return the diff of a task that sends ``events``: nothing before, the events after."""
     shown = [event.as_option() for event in events[:SHOWN_EVENTS]]
     after = json.dumps(shown, ensure_ascii=False, indent=2) + "\n"
@@ -150,7 +150,7 @@ def diff(events: Sequence[Event]) -> dict[str, str]:
     return {"before": "", "after": after, "before_header": "", "after_header": "events"}
 
 
-def events_of(params: Mapping[str, Any], now: float) -> tuple[list[Event], bool]:
+def parse_event_options(params: Mapping[str, Any], now: float) -> tuple[list[Event], bool]:
     """Return the events of custom_event's options, and whether it is a single one.
 
     ``params`` as the user gave them: ``name`` and ``content``, or ``events``; never both,

@@ -105,7 +105,7 @@ def without_empty(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def override_options(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``below`` with the options of ``above`` in their place, whichever name they go by.
 
     The parts of an AccessKey are not mixed: with one of them above, none from below counts.
@@ -133,7 +133,7 @@ def from_environment(params: Mapping[str, Any], environ: Mapping[str, str]) -> d
     return found
 
 
-def variable_of(name: str, environ: Mapping[str, str]) -> str:
+def supplying_variable(name: str, environ: Mapping[str, str]) -> str:
     """Return the environment variable that supplies the option ``name``."""
     option = next(option for option in CONNECTION_OPTIONS if option.name == name)
     return next(variable for variable in option.env if environ.get(variable))

@@ -162,7 +162,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._api.errors import CloudMonitorError
 from ..module_utils._argspec import custom_event_spec
-from ..module_utils._event_task import NOTHING_SENT, events_of, report, trouble
+from ..module_utils._event_task import NOTHING_SENT, error_result, parse_event_options, send_events
 
 
 def main() -> None:
@@ -170,10 +170,10 @@ def main() -> None:
     module = AnsibleModule(argument_spec=custom_event_spec(), supports_check_mode=True)
     params = module.params
     try:
-        events, single = events_of(params, time.time())
-        result = report(events, params, os.environ, single, module.check_mode)
+        events, single = parse_event_options(params, time.time())
+        result = send_events(events, params, os.environ, single, module.check_mode)
     except CloudMonitorError as exc:
-        result = {**NOTHING_SENT, **trouble(exc, params["report_errors"])}
+        result = {**NOTHING_SENT, **error_result(exc, params["report_errors"])}
     for warning in result.pop("warnings", []):
         module.warn(warning)
     if result.pop("failed", False):

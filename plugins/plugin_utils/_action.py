@@ -19,10 +19,16 @@ from ..module_utils._api.credentials import Credentials
 from ..module_utils._api.errors import CloudMonitorError, InvalidInput
 from ..module_utils._api.event import Event
 from ..module_utils._api.redact import Redactor
-from ..module_utils._event_task import NOTHING_SENT, diff, report, secrets_of, trouble
+from ..module_utils._event_task import (
+    NOTHING_SENT,
+    error_result,
+    events_diff,
+    known_secrets,
+    send_events,
+)
 from ..module_utils._options import (
     from_environment,
-    variable_of,
+    supplying_variable,
     without_empty,
 )
 
@@ -54,8 +60,8 @@ class EventAction(ActionBase):
         try:
             result.update(self.report(args, environ, task_vars or {}))
         except CloudMonitorError as exc:
-            failure = {**self.nothing, **trouble(exc, report_errors)}
-            result.update(Redactor(secrets_of(args, environ)).value(failure))
+            failure = {**self.nothing, **error_result(exc, report_errors)}
+            result.update(Redactor(known_secrets(args, environ)).value(failure))
         return result
 
     def report(
@@ -84,7 +90,7 @@ class EventAction(ActionBase):
                 text = f"Unsupported parameters for ({self._task.action}) module: {text}"
             for name in supplied:
                 if name in text.replace("'", " ").split():
-                    variable = variable_of(name, environ)
+                    variable = supplying_variable(name, environ)
                     text += f" ({name} comes from the environment variable {variable})"
             raise InvalidInput(text)
         return dict(checked.validated_parameters)
@@ -102,9 +108,9 @@ class EventAction(ActionBase):
         if params["report_from"] == "target":
             deliver = partial(self._deliver_from_target, events, params, task_vars)
         check_mode = bool(self._task.check_mode)
-        result = report(events, params, environ, single, check_mode, deliver)
+        result = send_events(events, params, environ, single, check_mode, deliver)
         if self._task.diff:
-            result["diff"] = Redactor(secrets_of(params, environ)).value(diff(events))
+            result["diff"] = Redactor(known_secrets(params, environ)).value(events_diff(events))
         return result
 
     def _deliver_from_target(
@@ -132,7 +138,7 @@ class EventAction(ActionBase):
         if result.get("failed") and "error" not in result:
             # The module did not even run, for example for want of a Python on the host.
             problem = f"The events could not be sent from the target: {result.get('msg')}"
-            lost = trouble(TargetError(problem), params["report_errors"], events)
+            lost = error_result(TargetError(problem), params["report_errors"], events)
             for name in ("failed", "rc"):  # either would fail the task that only warns
                 result.pop(name, None)
             result.update(lost)

@@ -35,7 +35,7 @@ class Connection:
     ca_path: str | None = None
 
 
-def connection_of(params: Mapping[str, Any]) -> Connection:
+def parse_connection(params: Mapping[str, Any]) -> Connection:
     """Return the checked connection of validated ``params``. Raises ConfigurationError."""
     timeout, retries = params["timeout"], params["retries"]
     if not (math.isfinite(timeout) and 0 < timeout <= 3600):

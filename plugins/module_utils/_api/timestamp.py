@@ -54,7 +54,7 @@ def iso_time(epoch: float) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
-def epoch_of(value: Any) -> float:
+def parse_epoch(value: Any) -> float:
     """Return the epoch seconds of a time in any form that wire_time takes. Raises InvalidTime."""
     return (_moment(value) - _EPOCH).total_seconds()
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any
 
-from ...module_utils._api.connection import connection_of
+from ...module_utils._api.connection import parse_connection
 from ...module_utils._api.credentials import (
     Credentials,
     given_credentials,
@@ -172,7 +172,7 @@ class Reporter:
     def _courier_settings(self) -> CourierSettings:
         """Return how to deliver. Raises ConfigurationError, CredentialsError."""
         self._check()
-        connection = connection_of(self._options)
+        connection = parse_connection(self._options)
         check_seconds(self._options)
         if connection.ca_path and not os.path.exists(connection.ca_path):
             raise ConfigurationError(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...module_utils._api.errors import InvalidInput
-from ...module_utils._api.timestamp import InvalidTime, epoch_of, iso_time
+from ...module_utils._api.timestamp import InvalidTime, iso_time, parse_epoch
 from .content import Deployment, check_details, render
 from .facts import Facts
 
@@ -119,7 +119,7 @@ def _started_at(given: Mapping[str, Any]) -> float | None:
     if not value:
         return None
     try:
-        return epoch_of(value)
+        return parse_epoch(value)
     except InvalidTime as exc:
         raise InvalidInput(
             f"deployment.started_at: {exc}. Give the deployment that the start returned."

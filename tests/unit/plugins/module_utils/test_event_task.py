@@ -26,11 +26,11 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors im
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.event import Event
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import custom_event_spec
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event_task import (
-    diff,
-    events_of,
-    report,
-    secrets_of,
-    trouble,
+    error_result,
+    events_diff,
+    known_secrets,
+    parse_event_options,
+    send_events,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import CONNECTION_OPTIONS
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.loopback import (
@@ -81,7 +81,7 @@ def run(
     environ: Mapping[str, str] | None = None,
     check_mode: bool = False,
 ) -> dict[str, Any]:
-    return report(sending or events(), params, environ or {}, True, check_mode)
+    return send_events(sending or events(), params, environ or {}, True, check_mode)
 
 
 def test_what_was_accepted_is_a_change_and_is_shown_as_sent(options: Any) -> None:
@@ -228,7 +228,7 @@ def test_the_events_may_be_delivered_by_somebody_else(options: Any) -> None:
         seen.append((connection, credentials))
         return {"changed": True, "delivered": 1, "requests": 1}
 
-    result = report(events(), options(region="cn-beijing"), {}, True, False, deliver)
+    result = send_events(events(), options(region="cn-beijing"), {}, True, False, deliver)
 
     assert (result["changed"], result["delivered"]) == (True, 1)
     connection, credentials = seen[0]
@@ -265,7 +265,7 @@ def test_secrets_are_known_by_every_name_and_variable() -> None:
         "HOME": "/",
     }
 
-    assert sorted(secrets_of(params, environ)) == ["s1", "s2", "s3", "s4"]
+    assert sorted(known_secrets(params, environ)) == ["s1", "s2", "s3", "s4"]
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_secrets_are_known_by_every_name_and_variable() -> None:
 def test_wrong_input_always_fails_and_an_outage_may_warn(
     error: InvalidInput | ConfigurationError, report_errors: str, fails: bool
 ) -> None:
-    added = trouble(error, report_errors, events(1))
+    added = error_result(error, report_errors, events(1))
 
     assert added.get("failed", False) is fails
     assert ("warnings" in added) is not fails
@@ -289,12 +289,12 @@ def test_wrong_input_always_fails_and_an_outage_may_warn(
 
 
 def test_a_diff_shows_the_events_and_how_many_more_there_are() -> None:
-    shown = diff(events(103, "部署"))
+    shown = events_diff(events(103, "部署"))
 
     assert shown["before"] == ""
     assert shown["after"].count("部署") == 100
     assert shown["after"].endswith("... and 3 more\n")
-    assert json.loads(diff(events(2))["after"]) == [event.as_option() for event in events(2)]
+    assert json.loads(events_diff(events(2))["after"]) == [event.as_option() for event in events(2)]
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_a_diff_shows_the_events_and_how_many_more_there_are() -> None:
     ],
 )
 def test_one_event_or_a_list_of_them(params: dict[str, Any], count: int, single: bool) -> None:
-    found, stood_alone = events_of(params, NOW)
+    found, stood_alone = parse_event_options(params, NOW)
 
     assert (len(found), stood_alone) == (count, single)
 
@@ -330,7 +330,7 @@ def test_one_event_or_a_list_of_them(params: dict[str, Any], count: int, single:
 )
 def test_both_ways_or_neither_are_an_error_that_says_so(params: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        events_of(params, NOW)
+        parse_event_options(params, NOW)
 
     assert str(caught.value).startswith(words)
     assert str(caught.value).endswith("No event was sent.")

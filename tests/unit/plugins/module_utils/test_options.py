@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connection import (
     Connection,
-    connection_of,
+    parse_connection,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
     ConnectionOption,
     connection_argument_spec,
     from_environment,
-    over,
-    variable_of,
+    override_options,
+    supplying_variable,
     without_empty,
 )
 
@@ -46,7 +46,7 @@ def validated(**params: Any) -> dict[str, Any]:
 
 
 def test_without_anything_the_events_go_to_hangzhou() -> None:
-    assert connection_of(validated()) == Connection(
+    assert parse_connection(validated()) == Connection(
         "https://metrichub-cms-cn-hangzhou.aliyuncs.com", "", 5.0, 3, True, None
     )
 
@@ -61,7 +61,7 @@ def test_every_option_arrives_in_the_connection() -> None:
         ca_path="/etc/ca.pem",
     )
 
-    assert connection_of(params) == Connection(
+    assert parse_connection(params) == Connection(
         "http://127.0.0.1:8080", "10.0.0.8", 2.5, 0, False, "/etc/ca.pem"
     )
 
@@ -87,7 +87,7 @@ def test_the_leftmost_variable_that_is_set_wins_for_actions_and_modules_alike(
         supplied = from_environment({}, os.environ)
 
         assert supplied == {option.name: text}
-        assert variable_of(option.name, os.environ) == variable
+        assert supplying_variable(option.name, os.environ) == variable
         assert validated()[option.name] == validated(**supplied)[option.name] != option.default
 
 
@@ -108,7 +108,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
             monkeypatch.setenv(variable, "")
 
     assert from_environment({}, os.environ) == {}
-    assert connection_of(validated()) == Connection(
+    assert parse_connection(validated()) == Connection(
         "https://metrichub-cms-cn-hangzhou.aliyuncs.com"
     )
 
@@ -155,7 +155,7 @@ LAYERS = st.dictionaries(st.sampled_from([*NAMES, "name"]), st.sampled_from(["",
 def test_an_option_above_wins_under_each_of_its_names_and_keys_stay_whole(
     below: Mapping[str, Any], above: Mapping[str, Any]
 ) -> None:
-    made = over(below, above)
+    made = override_options(below, above)
     given_above = without_empty(above)
 
     assert {**made, **given_above} == made

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connection import (
-    connection_of,
+    parse_connection,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
     ConfigurationError,
@@ -28,28 +28,28 @@ PARAMS: dict[str, Any] = {
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 3600.1])
 def test_a_timeout_that_cannot_be_one_is_refused(timeout: float) -> None:
     with pytest.raises(ConfigurationError, match=r"^timeout: must be a number of seconds above 0"):
-        connection_of({**PARAMS, "timeout": timeout})
+        parse_connection({**PARAMS, "timeout": timeout})
 
 
 @pytest.mark.parametrize("retries", [-1, 101])
 def test_retries_have_a_range(retries: int) -> None:
     with pytest.raises(ConfigurationError, match=r"^retries: must be a number from 0 to 100"):
-        connection_of({**PARAMS, "retries": retries})
+        parse_connection({**PARAMS, "retries": retries})
 
 
 @pytest.mark.parametrize("address", ["10.0.0.8", "::1", "2001:db8::1"])
 def test_a_source_ip_may_be_of_either_kind(address: str) -> None:
-    assert connection_of({**PARAMS, "source_ip": address}).source_ip == address
+    assert parse_connection({**PARAMS, "source_ip": address}).source_ip == address
 
 
 @pytest.mark.parametrize("address", ["host", "10.0.0", "10.0.0.8:80", "10.0.0.8\nx-cms: 1"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^source_ip: .* is not an IP address"):
-        connection_of({**PARAMS, "source_ip": address})
+        parse_connection({**PARAMS, "source_ip": address})
 
 
 @pytest.mark.parametrize("empty", ["", None])
 def test_an_empty_address_or_path_is_none(empty: str | None) -> None:
-    connection = connection_of({**PARAMS, "source_ip": empty, "ca_path": empty})
+    connection = parse_connection({**PARAMS, "source_ip": empty, "ca_path": empty})
 
     assert (connection.source_ip, connection.ca_path) == ("", None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connection import (
-    connection_of,
+    parse_connection,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
     ConfigurationError,
@@ -59,6 +59,6 @@ def test_a_certificate_file_of_an_unknown_home_is_an_error() -> None:
     params = {"region": "cn-hangzhou", "network": "public", "timeout": 5.0, "retries": 0}
 
     with pytest.raises(ConfigurationError, match="ca_path: begins with ~user-that-is-not-here"):
-        connection_of(
+        parse_connection(
             {**params, "validate_certs": True, "ca_path": "~user-that-is-not-here/ca.pem"}
         )

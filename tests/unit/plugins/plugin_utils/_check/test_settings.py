@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connection import (
-    connection_of,
+    parse_connection,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentials import (
     Credentials,
@@ -159,7 +159,7 @@ def test_a_password_in_a_url_is_not_shown(url: str) -> None:
 def test_every_wrong_value_is_found_and_named_with_its_origin() -> None:
     settings = settings_of(timeout=0.0, retries=-1, source_ip="me", region="cn-atlantis")
 
-    found = wrong_values(values_of(settings), settings, connection_of)
+    found = wrong_values(values_of(settings), settings, parse_connection)
 
     assert sorted(one.fix.split()[0] for one in found) == [
         "region",
