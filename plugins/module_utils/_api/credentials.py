@@ -90,6 +90,11 @@ def first_set(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     return next((environ[name] for name in names if environ.get(name)), None)
 
 
+def secrets_in_environment(environ: Mapping[str, str]) -> list[str]:
+    """Return all secrets and tokens in the environment variables, also of unused families."""
+    return [environ[name] for name in (*SECRET_VARIABLES, *TOKEN_VARIABLES) if environ.get(name)]
+
+
 def used_family(environ: Mapping[str, str]) -> Family | None:
     """Return the family of variables that is used: the first one with an id or a secret.
 

@@ -10,7 +10,8 @@ from typing import Any
 from .._deployment.content import Failure
 from .stats import COUNTERS, Reading
 
-_MESSAGE_LIMIT = 256
+# A message may have megabytes. The reporter masks secrets in it and then cuts it much shorter.
+_TEXT_LIMIT = 65_536
 
 
 def parse_failure(result: Any) -> Failure:
@@ -28,8 +29,8 @@ def parse_failure(result: Any) -> Failure:
     message = details.get("msg")
     return Failure(
         name,
-        str(task.get_name())[:_MESSAGE_LIMIT] or None,
-        str(message)[:_MESSAGE_LIMIT] if message else None,
+        str(task.get_name())[:_TEXT_LIMIT] or None,
+        str(message)[:_TEXT_LIMIT] if message else None,
     )
 
 

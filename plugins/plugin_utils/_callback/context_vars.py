@@ -35,13 +35,17 @@ Render = Callable[[Any], Any]
 
 
 def copy_variables(
-    names: Iterable[str], variables: Mapping[str, Any], render: Render
+    names: Iterable[str],
+    variables: Mapping[str, Any],
+    render: Render,
+    mask: Callable[[Any], Any] = lambda value: value,
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the values of the named variables, and the names that are left out.
 
-    ``render`` resolves templates. Left out are undefined variables, vaulted values, templates
-    with lookups (also through other variables), and what cannot be rendered or written as
-    JSON. Values are cut at 1,024 bytes.
+    ``render`` resolves templates. ``mask`` removes secrets from a value before it is cut,
+    because a part of a secret is not recognized. Left out are undefined variables, vaulted
+    values, templates with lookups (also through other variables), and values that cannot be
+    rendered or written as JSON. Values are cut at 1,024 bytes.
     """
     found: dict[str, Any] = {}
     missing: list[str] = []
@@ -50,7 +54,7 @@ def copy_variables(
             if name not in variables or not _is_harmless(variables[name], variables, _DEPTH):
                 missing.append(name)
                 continue
-            found[name] = _cut(render(variables[name]))
+            found[name] = _cut(mask(render(variables[name])))
         except Exception:
             # Whatever a template may raise, the report goes on without it.
             missing.append(name)

@@ -21,10 +21,12 @@ from ...module_utils._api.credentials import (
     Credentials,
     given_credentials,
     resolve_credentials,
+    secrets_in_environment,
     with_id,
 )
 from ...module_utils._api.errors import CloudMonitorError, ConfigurationError
-from .._deployment.content import Deployment, Failure
+from ...module_utils._api.redact import Redactor, without_userinfo
+from .._deployment.content import Deployment, Failure, with_texts
 from .._deployment.events import Naming
 from .._deployment.facts import RUN_ID_VARIABLE, collect_facts
 from .._outbox.destination import given_destination, select
@@ -38,6 +40,8 @@ from .stats import Outcome, Reading, failures_of, outcome
 
 _ID_LIMIT = 120
 _LONGEST = 1_000_000
+# Of the name of a task and of its message, in characters.
+_FAILURE_LIMIT = 256
 # By the objects themselves: the number that id() gives is used again for a later playbook.
 _claimed: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -86,7 +90,11 @@ class Reporter:
         self._before: Reading = {}
         self._last_failures: dict[str, Failure] = {}
         self._deployment: Deployment | None = None
-        self._naming = Naming.from_options(options)
+        self._redactor = Redactor(secrets_in_environment(environ))
+        names = ("start_event", "finish_event", "failure_event")
+        self._naming = Naming.from_options(
+            {**options, **{name: self._redactor.text(options[name]) for name in names}}
+        )
         self._writer: OutboxWriter | None = None
         self._context: dict[str, Any] = {}
         atexit.register(self._at_exit)
@@ -111,7 +119,8 @@ class Reporter:
         try:
             settings = self._courier_settings()
             now = time.time()
-            known, _missing = copy_variables(self._options["context_vars"], extra_vars, render)
+            names = self._options["context_vars"]
+            known, _missing = copy_variables(names, extra_vars, render, self._redactor.value)
             self._context = known
             deployment = self._described(playbook, number, check_mode, extra_vars, now)
             start = events_record(deployment, self._naming, now)
@@ -138,7 +147,12 @@ class Reporter:
     def failed(self, failure: Failure) -> None:
         """Remember the last failure of a host; whether it counts shows at the end."""
         if self._deployment is not None:
-            self._last_failures[failure.host] = failure
+            # Masked before it is cut, because a part of a secret is not recognized.
+            self._last_failures[failure.host] = Failure(
+                self._clean(failure.host),
+                None if failure.task is None else self._clean(failure.task)[:_FAILURE_LIMIT],
+                None if failure.message is None else self._clean(failure.message)[:_FAILURE_LIMIT],
+            )
 
     def finish(self, reading: Reading, variables: Mapping[str, Any], render: Render) -> None:
         """Report the finish of the playbook; ``reading`` are the statistics up to now."""
@@ -221,13 +235,13 @@ class Reporter:
         options = self._options
         around = {**self._environ, RUN_ID_VARIABLE: self._around or ""}
         facts = collect_facts(around, playbook.name, playbook.folder, extra_vars)
-        run_id = str(options["deployment_id"] or "")[:_ID_LIMIT]
+        run_id = self._clean(str(options["deployment_id"] or ""))[:_ID_LIMIT]
         # A run inside another one inherits the variable with its id, too.
         if self._around and run_id in (self._around, self._around.rpartition("/")[0]):
             run_id = ""
         if run_id and number > 1:
             run_id += f"/{number}"
-        return Deployment(
+        deployment = Deployment(
             id=run_id or str(uuid.uuid4()),
             name=options["deployment_name"] or playbook.stem,
             version=options["deployment_version"] or None,
@@ -237,16 +251,22 @@ class Reporter:
             context=self._context or None,
             **vars(facts),
         )
+        return with_texts(deployment, self._clean)
+
+    def _clean(self, text: str) -> str:
+        """Return a text as it may be sent and stored: without secrets and passwords in URLs."""
+        masked = self._redactor.text(text)
+        return without_userinfo(masked) if "://" in masked else masked
 
     def _add_context(self, variables: Mapping[str, Any], render: Render) -> list[str]:
         """Copy the named play variables; return the names that nothing was found for."""
         names = self._options["context_vars"]
-        found, _missing = copy_variables(names, variables, render)
+        found, _missing = copy_variables(names, variables, render, self._redactor.value)
         self._context = {**self._context, **found}
         return [name for name in names if name not in self._context]
 
     def _ended(self, deployment: Deployment, result: Outcome) -> Deployment:
-        return replace(
+        ended = replace(
             deployment,
             status=result.status,
             finished_at=time.time(),
@@ -256,6 +276,7 @@ class Reporter:
             ),
             context=self._context or None,
         )
+        return with_texts(ended, self._clean)
 
     # The end
 

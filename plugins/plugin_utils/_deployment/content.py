@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from ...module_utils._api.errors import InvalidInput
@@ -82,6 +82,27 @@ class Deployment:
         if self.started_at is None or self.finished_at is None:
             return None
         return round(max(0.0, self.finished_at - self.started_at), 3)
+
+
+def with_texts(deployment: Deployment, change: Callable[[str], str]) -> Deployment:
+    """Return the deployment with ``change`` applied to every text in it, also in mappings."""
+    changed: Deployment = _with_texts(deployment, change)
+    return changed
+
+
+def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {
+            _with_texts(name, change): _with_texts(item, change) for name, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return type(value)(_with_texts(item, change) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = {one.name: _with_texts(getattr(value, one.name), change) for one in fields(value)}
+        return replace(value, **changed)
+    return value
 
 
 def render(deployment: Deployment) -> str:

@@ -23,6 +23,7 @@ from ...module_utils._api.errors import (
     Outcome,
 )
 from ...module_utils._api.event import Event
+from ...module_utils._api.redact import Redactor
 from ...module_utils._api.transport import REQUESTS_IMPORT_ERROR, Transport, own_address
 from .destination import Account, select, shown_destination
 
@@ -87,7 +88,8 @@ class Sender:
     def send(self, events: Sequence[Event]) -> DeliveryError | None:
         """Send events once; return the error if they were not accepted. Raises nothing else."""
         try:
-            error = self._ready_client().send(batches(events)).error
+            client = self._ready_client()
+            error = client.send(batches([self._masked(event) for event in events])).error
         except DeliveryError as exc:
             return exc
         except CloudMonitorError as exc:
@@ -101,6 +103,13 @@ class Sender:
             # They may have expired: the next attempt looks them up again.
             self._found_at = float("-inf")
         return error
+
+    def _masked(self, event: Event) -> Event:
+        """Return the event without the secrets that only the default chain knows."""
+        if self._found is None:
+            return event
+        redactor = Redactor(self._found.secrets)
+        return replace(event, name=redactor.text(event.name), content=redactor.text(event.content))
 
     def credentials(self) -> Credentials:
         """Return the credentials to sign with.

@@ -143,3 +143,28 @@ def test_a_secret_in_a_refusal_of_the_service_is_not_repeated(project: Project) 
     (letters,) = project.dead()
     for place in (ended.output, (project.outbox / "dead" / letters).read_text()):
         assert SECRET not in place
+
+
+def test_a_secret_in_a_message_or_in_a_name_is_neither_sent_nor_stored(project: Project) -> None:
+    project.receiver.set_faults(["status=500*inf"])
+    show = {
+        "name": "Log in with {{ key }}",
+        "ansible.builtin.fail": {"msg": "the key is {{ key }}"},
+    }
+    ended = project.run(
+        [play(show, vars={"key": SECRET})],
+        CLOUDMONITOR_FAILURE_DETAILS="message",
+        CLOUDMONITOR_DEPLOYMENT_NAME=f"shop {SECRET}",
+        GITLAB_CI="true",
+        CI_JOB_URL="https://bot:canary-pw@git.example/x",
+        CLOUDMONITOR_LINGER="0",
+    )
+    project.settled()
+
+    assert ended.may_warn(PRODUCT).rc == 2, ended.output
+    (journal,) = project.outbox.glob("runs/*/journal")
+    stored = journal.read_text()
+    assert "the key is ********" in stored
+    assert "https://git.example/x" in stored
+    for canary in (SECRET, "canary-pw"):
+        assert canary not in stored + json.dumps(project.receiver.events), canary

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from cloudmonitor_receiver import Receiver
 
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.reporter import claim
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.stats import COUNTERS
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import Failure
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Folder
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import OutboxWriter
@@ -230,3 +232,41 @@ def test_a_courier_that_cannot_be_started_is_one_warning_and_the_events_stay(
 
     [folder] = scene.outbox.folders()
     assert len(folder.entries()) == 3
+
+
+SECRET_PARTS = ["deployment_name", "deployment_version", "deployment_environment", "deployment_id",
+                "finish_event"]  # fmt: skip
+
+
+def test_no_secret_is_sent_or_stored(scene: Scene, receiver: Receiver) -> None:
+    secret, other = SECRET, "other-family-secret-9"
+    scene.environ["ALICLOUD_SECRET_KEY"] = other
+    scene.environ.update(GITLAB_CI="true", CI_JOB_ID=f"7 {secret}")
+    options = {name: f"{name} {secret} {other}" for name in SECRET_PARTS}
+    reporter = scene.reporter(
+        **options, failure_details="message", context_vars=["url", "words"], linger=0.0
+    )
+    receiver.set_faults(["status=500*inf"])
+    long = "x" * (256 - len(secret) // 2) + secret
+    wide = "y" * (1021 - len(secret) // 2) + secret * 9
+    scene.start(reporter, f"{secret}.yml", url=f"https://bot:pw-canary@host/{secret}", words=wide)
+    reporter.failed(Failure("web1", f"log in with {secret}", f"the key is {secret}"))
+    reporter.failed(Failure("web2", long, long))
+    reading = {host: {**dict.fromkeys(COUNTERS, 0), "failures": 1} for host in ("web1", "web2")}
+    reporter.finish(reading, {}, lambda value: value)
+
+    (journal,) = scene.outbox.root.glob("runs/*/journal")
+    stored = journal.read_text(encoding="utf-8")
+    assert stored.count("********") > 10
+    for canary in (secret, secret[: len(secret) // 2], other, "pw-canary"):
+        assert canary not in stored, canary
+
+
+def test_a_long_message_is_cut_to_256_characters(scene: Scene, receiver: Receiver) -> None:
+    reporter = scene.reporter(failure_details="message")
+    scene.start(reporter)
+    reporter.failed(Failure("web1", "t" * 999, "m" * 999))
+    scene.finish(reporter, failures=1)
+
+    (failure,) = json.loads(receiver.events[1]["content"])["failures"]
+    assert (len(failure["task"]), len(failure["message"])) == (256, 256)
