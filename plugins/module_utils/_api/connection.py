@@ -40,17 +40,22 @@ def parse_connection(params: Mapping[str, Any]) -> Connection:
     timeout, retries = params["timeout"], params["retries"]
     if not (math.isfinite(timeout) and 0 < timeout <= 3600):
         raise ConfigurationError(
-            f"timeout: must be a number of seconds above 0, at most 3600, and is {timeout}."
+            f"must be a number of seconds above 0, at most 3600, and is {timeout}",
+            option="timeout",
         )
     if not 0 <= retries <= 100:
-        raise ConfigurationError(f"retries: must be a number from 0 to 100 and is {retries}.")
+        raise ConfigurationError(
+            f"must be a number from 0 to 100 and is {retries}", option="retries"
+        )
     source_ip = (params.get("source_ip") or "").strip()
     if source_ip:
         try:
             ip_address(source_ip)
         except ValueError as exc:
             raise ConfigurationError(
-                f"source_ip: {source_ip!r} is not an IP address; leave it out for this host's own."
+                f"{source_ip!r} is not an IP address",
+                option="source_ip",
+                advice="Omit it to use the address of this host.",
             ) from exc
     if params.get("ca_path"):
         check_home("ca_path", params["ca_path"])

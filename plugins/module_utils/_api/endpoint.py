@@ -49,15 +49,16 @@ def endpoint_url(region: str, network: str, endpoint: str | None = None) -> str:
         return _own_endpoint(endpoint)
     if region not in VPC_DOMAINS:
         raise ConfigurationError(
-            f"region: {region!r} is not a region of Cloud Monitor. Known are: "
-            f"{', '.join(REGIONS)}. For another one give its URL as endpoint."
+            f"{region!r} is not a region of Cloud Monitor",
+            option="region",
+            advice=f"Use one of: {', '.join(REGIONS)}. For any other region, set endpoint.",
         )
     if network == "vpc":
         return f"http://metrichub-{region}.{VPC_DOMAINS[region]}"
     if network == "public":
         own = region if region in PUBLIC_REGIONS else DEFAULT_REGION
         return f"https://metrichub-cms-{own}.aliyuncs.com"
-    raise ConfigurationError(f"network: must be public or vpc and is {network!r}.")
+    raise ConfigurationError(f"must be public or vpc and is {network!r}", option="network")
 
 
 def _own_endpoint(endpoint: str) -> str:
@@ -70,19 +71,20 @@ def _own_endpoint(endpoint: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise _not_a_url("it must start with http:// or https:// and name a host")
     if any(character.isspace() for character in text):
-        raise _not_a_url("it holds a space")
+        raise _not_a_url("it contains a space")
     if "\\" in text:  # some take it for a slash, some for a part of the name
-        raise _not_a_url("it holds a backslash")
+        raise _not_a_url("it contains a backslash")
     if "@" in parts.netloc:
-        raise _not_a_url("it holds a user name or password; leave them out, requests are signed")
+        raise _not_a_url("it contains a user name or password, and requests are signed anyway")
     if parts.query or parts.fragment or parts.path.rstrip("/") not in ("", RESOURCE):
-        raise _not_a_url(f"leave out everything after the host, {RESOURCE} is added to it")
+        raise _not_a_url(f"it must end after the host, because {RESOURCE} is appended")
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def _not_a_url(problem: str) -> ConfigurationError:
     # The URL itself is not shown: what is wrong with it may be a password in it.
     return ConfigurationError(
-        f"endpoint: is not a usable URL: {problem}. "
-        "Write it like https://metrichub-cms-cn-hangzhou.aliyuncs.com."
+        f"is not a usable URL: {problem}",
+        option="endpoint",
+        advice="Write it like https://metrichub-cms-cn-hangzhou.aliyuncs.com.",
     )

@@ -59,7 +59,7 @@ def check_seconds(options: Mapping[str, Any]) -> None:
     for name in ("flush_timeout", "linger", "outbox_ttl"):
         if not 0 <= options[name] <= _LONGEST:  # so that "nan" and "inf" are none
             raise ConfigurationError(
-                f"{name}: must be a number from 0 to {_LONGEST} and is {options[name]}."
+                f"must be a number from 0 to {_LONGEST} and is {options[name]}", option=name
             )
 
 

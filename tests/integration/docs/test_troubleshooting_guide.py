@@ -101,7 +101,7 @@ def test_mistakes_in_options_and_events_are_found(tasks: Callable[..., Run]) -> 
 @pytest.mark.parametrize(
     ("text", "is_known"),
     [
-        ("timeout: must be a number of seconds above 0, at most 3600, and is -1.0.", True),
+        ("timeout: must be a number of seconds above 0, at most 3600, and is -1.0", True),
         ("timeout: must be something else.", False),
         ("", False),
     ],
