@@ -4,8 +4,8 @@
 """The courier: the process beside a run that delivers its events and notices its end.
 
 It holds the lock of the run's folder in the outbox, sends what the callback writes there, and
-tells the callback how it stands. When Ansible is gone without a finish it writes the finish
-itself. It also takes on what earlier runs left behind. Nothing here imports Ansible.
+reports to the callback in the file ``status``. When Ansible has ended without a finish, it writes
+the finish itself. It also delivers what earlier runs left behind. Nothing here imports Ansible.
 """
 
 from __future__ import annotations
@@ -13,282 +13,292 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import select
 import signal
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
-from types import FrameType
+from dataclasses import dataclass, replace
 
-from ...module_utils._api.client import backoff
-from ...module_utils._api.errors import CloudMonitorError, DeliveryError
+from ...module_utils._api.errors import CloudMonitorError, DeliveryError, Outcome
 from ...module_utils._api.event import Event
-from .delivery import Delivery
+from .delivery import Delivery, Send
 from .launch import CourierSettings, report_to_probe
 from .orphans import adopt
+from .pace import Pace
 from .self_test import test_courier
 from .sender import Sender
-from .storage import WAKE_SIGNAL, Folder, Outbox, is_asked_for
+from .signals import CourierSignals, Terminated
+from .status import DeliveryStatus
+from .storage import Folder, Outbox, is_asked_for
 
-BEAT_SECONDS = 20.0
+HEARTBEAT_SECONDS = 20.0
 # How often to look whether Ansible is still there.
 WATCH_SECONDS = 0.5
-LAST_TRY_SECONDS = 2.0
-# A service that asks for more, or a run that takes days, is asked again at least so often.
-LONGEST_WAIT = 600.0
+# Whoever sent SIGTERM does not wait for longer.
+LAST_ATTEMPT_SECONDS = 2.0
 # How long to look for folders of earlier runs before the run's own is looked at again.
-_LOOK_SECONDS = 0.1
+_ADOPTION_SECONDS = 0.1
 _STEP_SECONDS = 0.05
 
 
-class Terminated(Exception):
-    """SIGTERM came while a request was under way."""
+@dataclass(frozen=True)
+class Held:
+    """A folder that this courier delivers. ``lock`` is the file descriptor of its lock."""
+
+    delivery: Delivery
+    lock: int
 
 
 class Courier:
-    """Delivers one run's folder while the run lives, and for ``linger`` seconds after."""
+    """Delivers one run's folder while the run lives, and for ``linger`` seconds after that.
 
-    def __init__(self, settings: CourierSettings) -> None:
+    Whatever goes wrong with one folder or one attempt, the others go on.
+    """
+
+    def __init__(self, settings: CourierSettings, signals: CourierSignals) -> None:
         self._settings = settings
+        self._signals = signals
         self._outbox = Outbox(settings.outbox)
         # The courier times its own attempts.
         connection = replace(settings.connection, retries=0)
-        own = Folder(self._outbox.runs / settings.folder)
         self._sender = Sender(
             connection,
             settings.credentials,
             directory=settings.directory,
             destination=settings.destination,
-            decide=self._decide_destination,
+            decide=self._record_destination,
         )
-        self._own = self._delivery(own)
-        self._hands = [self._own]
-        self._locks = {own.name: settings.lock}
-        self._left: deque[Folder] | None = None
-        self._answered = False
-        self._retries = 0
-        self._next_try = 0.0
-        self._not_before = 0.0
-        self._next_beat = 0.0
+        folder = Folder(self._outbox.runs / settings.folder)
+        delivery = Delivery(self._outbox, folder, settings.ttl, time.time)
+        self._own = Held(delivery, settings.lock)
+        self._held = [self._own]
+        self._orphans: deque[Folder] | None = None
+        self._pace = Pace()
+        self._status = DeliveryStatus()
+        self._next_heartbeat = 0.0
+        self._finish_is_known = False
         self._leave_at: float | None = None
-        self._sending = False
-        self._terminated = False
-        self._wake, self._woken = os.pipe()
+        self._wall_clock_ahead = time.time() - time.monotonic()
 
     def run(self) -> None:
         """Work until everything is delivered or the time after the run is over."""
-        self._listen()
         try:
-            while self._busy and not self._terminated and not self._late():
-                self._beat()
-                self._watch()
+            while self._has_work and not self._signals.terminated and not self._is_over:
+                self._touch_heartbeats()
+                self._watch_run()
                 self._hand_over()
                 self._deliver()
-                self._take_over()
-                self._rest()
-            if self._terminated:
-                self._last_try()
+                self._adopt_next()
+                self._signals.wait(self._idle_seconds)
+            if self._signals.terminated:
+                self._make_last_attempt()
         except Terminated:
-            self._last_try()
+            self._make_last_attempt()
 
     @property
-    def _busy(self) -> bool:
-        return bool(self._hands or self._left)
+    def _has_work(self) -> bool:
+        return bool(self._held or self._orphans)
 
-    def _delivery(self, folder: Folder) -> Delivery:
-        return Delivery(self._outbox, folder, self._settings.ttl, time.time)
+    @property
+    def _is_over(self) -> bool:
+        """Whether the time after the run is over, or will be before the next attempt."""
+        if self._leave_at is None:
+            return False
+        return max(time.monotonic(), self._pace.next_at) >= self._leave_at
 
-    # Watching the run
+    @property
+    def _idle_seconds(self) -> float:
+        """How long there is nothing to do unless a signal comes."""
+        if not self._has_work:
+            return 0.0
+        if self._orphans or any(held.delivery.pending for held in self._held):
+            return min(WATCH_SECONDS, self._pace.next_at - time.monotonic())
+        return WATCH_SECONDS
 
-    def _watch(self) -> None:
-        """Notice that Ansible has ended, and see that the run has a finish then."""
-        if self._leave_at is not None or os.getppid() == self._settings.parent:
-            return
-        self._leave_at = time.monotonic() + self._settings.linger
-        # Whatever happens from here on, this process does not stay for good.
-        _end_after(self._settings.linger + self._settings.connection.timeout + 10)
-        if self._own in self._hands:
-            self._own.refresh()
-            self._own.end("killed", time.time())
-        self._next_try = self._not_before
+    # The run
 
-    def _late(self) -> bool:
-        return self._leave_at is not None and time.monotonic() >= self._leave_at
+    def _watch_run(self) -> None:
+        """Notice that Ansible has ended, and ensure that the run has a finish then."""
+        if self._leave_at is None:
+            if os.getppid() == self._settings.parent:
+                return
+            self._leave_at = time.monotonic() + self._settings.linger
+            # Whatever happens from here on, this process does not stay for good.
+            self._signals.end_within(self._settings.linger + self._settings.connection.timeout + 10)
+        own = self._own.delivery
+        if self._own in self._held and not own.ended:
+            # On a full disk, for example, this is tried again until the time is over.
+            with contextlib.suppress(Exception):
+                own.refresh()
+                own.end("killed", self._present())
 
-    def _beat(self) -> None:
-        if time.monotonic() >= self._next_beat:
-            self._next_beat = time.monotonic() + BEAT_SECONDS
-            for delivery in self._hands:
-                with contextlib.suppress(OSError):
-                    delivery.folder.beat()
+    def _present(self) -> float:
+        """Return the time (epoch seconds), which has not gone back since this process started."""
+        return max(time.time(), self._wall_clock_ahead + time.monotonic())
 
-    # Delivering
+    def _notice_finish(self) -> None:
+        """Deliver the finish at once, because Ansible may be waiting for it."""
+        if self._own.delivery.ended and not self._finish_is_known:
+            self._finish_is_known = True
+            seconds = self._settings.flush_timeout if self._leave_at is None else 0.0
+            self._pace = self._pace.expect_finish(time.monotonic(), seconds)
+
+    def _touch_heartbeats(self) -> None:
+        if time.monotonic() >= self._next_heartbeat:
+            self._next_heartbeat = time.monotonic() + HEARTBEAT_SECONDS
+            for held in self._held:
+                with contextlib.suppress(Exception):
+                    held.delivery.folder.beat()
+
+    # Delivery
 
     def _deliver(self) -> None:
-        """Send what waits in each folder, until trouble says to try later."""
-        for delivery in list(self._hands):
+        """Send what waits in each folder, until an attempt fails."""
+        for held in list(self._held):
             try:
-                self._deliver_one(delivery)
-            except OSError:
-                if delivery is self._own:
-                    raise
-                self._let_go(delivery)  # it stays where it is, for a later run
+                self._deliver_folder(held)
+            except Exception as exc:
+                self._note_unforeseen(held, exc)
 
-    def _deliver_one(self, delivery: Delivery) -> None:
+    def _deliver_folder(self, held: Held) -> None:
+        delivery = held.delivery
         delivery.refresh()
-        while delivery.pending and time.monotonic() >= self._next_try and not self._late():
-            self._beat()
-            self._watch()
-            self._outcome(delivery, delivery.step(self._send))
-            if self._terminated or self._has_news(delivery):
+        self._notice_finish()
+        while delivery.pending and self._pace.is_due(time.monotonic()) and not self._is_over:
+            self._touch_heartbeats()
+            self._watch_run()
+            self._note_attempt(held, delivery.step(self._send))
+            if self._signals.terminated or self._run_has_news(held):
                 return
         if delivery.done:
-            self._release(delivery)
+            delivery.folder.remove()
+            self._release(held)
 
-    def _has_news(self, delivery: Delivery) -> bool:
+    def _record_destination(self, destination: str) -> None:
+        """Record whose events these are, for later runs."""
+        with contextlib.suppress(OSError):  # on a full disk, delivery continues
+            self._own.delivery.folder.set_destination(destination)
+
+    def _run_has_news(self, held: Held) -> bool:
         """Return whether the run has written something while an earlier one is delivered."""
-        if delivery is self._own or self._own not in self._hands:
+        if held is self._own or self._own not in self._held:
             return False
-        self._own.refresh()
-        return self._own.pending > 0
+        self._own.delivery.refresh()
+        return self._own.delivery.pending > 0
 
     def _send(self, events: Sequence[Event]) -> DeliveryError | None:
-        # SIGTERM ends a request, and nothing else: files are written to their end.
-        self._sending = True
-        try:
-            error = self._sender.send(events)
-        finally:
-            self._sending = False
-        self._answered = self._answered or error is None
-        return error
+        with self._signals.interruptible():
+            return self._sender.send(events)
 
-    def _outcome(self, delivery: Delivery, error: DeliveryError | None) -> None:
-        """Remember how it went and tell the callback."""
-        if error is not None and error.keep:
-            jitter = random.random()  # noqa: S311  # spreads couriers, hides nothing
-            now = time.monotonic()
-            self._next_try = now + min(backoff(self._retries, jitter, error.after), LONGEST_WAIT)
-            self._not_before = now + min(error.after or 0.0, LONGEST_WAIT)
-            self._retries += 1
+    def _note_attempt(self, held: Held, error: DeliveryError | None) -> None:
+        """Time the next attempt, and report this one to the callback."""
+        self._notice_finish()
+        if error is None:
+            self._pace = self._pace.after_acceptance()
+        elif error.outcome is Outcome.REFUSED:
+            self._pace = self._pace.after_refusal()
+            if held is not self._own:
+                return  # a refusal is about the events; anything else about the service
         else:
-            self._retries = 0
-        state = "fine" if error is None else "trouble" if error.keep else "refused"
-        # Trouble is the service's, whatever folder it shows with; a refusal is the event's.
-        told = state != "refused" or delivery is self._own
-        if told and self._own in self._hands and not self._own.done:
-            with contextlib.suppress(OSError):
-                self._own.folder.set_status({"state": state, "text": str(error or "")})
+            chance = random.random()  # noqa: S311  # spreads couriers, hides nothing
+            now = time.monotonic()
+            self._pace = self._pace.after_failure(error.outcome, now, chance, error.after)
+        self._status = self._status.after_attempt(error, self._finish_is_known)
+        if self._own in self._held and not self._own.delivery.done:
+            with contextlib.suppress(Exception):
+                self._own.delivery.folder.set_status(self._status.dump())
 
-    def _release(self, delivery: Delivery) -> None:
-        """Part with a folder that is done with."""
-        delivery.folder.remove()
-        self._let_go(delivery)
+    def _note_unforeseen(self, held: Held, exc: Exception) -> None:
+        """Leave a folder that cannot be delivered for a later run; try the own one again."""
+        if held is not self._own:
+            self._release(held)
+            return
+        problem = f"the outbox cannot be read or written ({_description(exc)})"
+        self._note_attempt(held, DeliveryError(problem, "outbox", Outcome.OUTAGE))
 
-    def _let_go(self, delivery: Delivery) -> None:
-        """Give up a folder and its lock."""
-        self._hands.remove(delivery)
-        os.close(self._locks.pop(delivery.folder.name))
+    def _release(self, held: Held) -> None:
+        """Part with a folder and its lock."""
+        self._held.remove(held)
+        os.close(held.lock)
+
+    # Other runs
 
     def _hand_over(self) -> None:
-        """Leave folders to a flush that asks for them, all but that of a run that is alive.
+        """Release folders that a flush asks for, except that of a run that is alive.
 
-        Whoever flushes may be about to end the machine, and has a last try of its own. It goes
-        through the whole outbox, so once the run is over nothing more is adopted here.
+        A flush may be the last step before the machine ends. It goes through the whole outbox, so
+        once the run is over, nothing more is adopted here.
         """
-        for delivery in list(self._hands):
-            alive = delivery is self._own and self._leave_at is None
-            if not alive and is_asked_for(self._locks[delivery.folder.name]):
-                self._let_go(delivery)
+        for held in list(self._held):
+            is_alive = held is self._own and self._leave_at is None
+            if not is_alive and is_asked_for(held.lock):
+                self._release(held)
                 if self._leave_at is not None:
-                    self._left = deque()
+                    self._orphans = deque()
 
-    def _take_over(self) -> None:
-        """Adopt what earlier runs left, one folder at a time, when the service accepts events.
+    def _adopt_next(self) -> None:
+        """Adopt what an earlier run left, one folder at a time, while the service accepts events.
 
         There may be thousands, and the run's own events must not wait for them.
         """
         account = self._sender.account
-        if account is None or not self._answered:
+        if account is None or not self._status.accepted or not self._pace.is_due(time.monotonic()):
             return
-        if self._own.pending or time.monotonic() < self._next_try:
+        if self._own.delivery.pending or any(held is not self._own for held in self._held):
             return
-        if any(delivery is not self._own for delivery in self._hands):
-            return
-        if self._left is None:
-            self._left = deque(self._outbox.folders())
-        until = time.monotonic() + _LOOK_SECONDS
-        while self._left and time.monotonic() < until:
-            folder = self._left.popleft()
-            if folder.name in self._locks:
+        until = time.monotonic() + _ADOPTION_SECONDS
+        with contextlib.suppress(Exception):
+            if self._orphans is None:
+                self._orphans = deque(self._outbox.folders())
+        while self._orphans and time.monotonic() < until:
+            folder = self._orphans.popleft()
+            if folder.name == self._settings.folder:
                 continue
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(Exception):
                 found = adopt(self._outbox, folder, account, self._settings.ttl)
                 if found is not None:
-                    delivery, self._locks[folder.name] = found
-                    self._hands.append(delivery)
+                    self._held.append(Held(*found))
                     return
 
-    # Waiting and leaving
+    # The end
 
-    def _decide_destination(self, destination: str) -> None:
-        """Remember whose events these are, for later runs."""
-        with contextlib.suppress(OSError):  # on a full disk, delivery continues
-            self._own.folder.set_destination(destination)
+    def _make_last_attempt(self) -> None:
+        """Send what waits once more, within two seconds.
 
-    def _listen(self) -> None:
-        """Let signals end a wait: the callback has written something, or it is time to go."""
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # what the run ignores is inherited
-        os.set_blocking(self._woken, False)
-        signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
-        signal.signal(WAKE_SIGNAL, lambda _number, _frame: None)
-        signal.signal(signal.SIGTERM, self._on_term)
-        # What the run blocks is inherited, too, and SIGTERM was blocked until here on purpose.
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
-    def _on_term(self, _number: int, _frame: FrameType | None) -> None:
-        self._terminated = True
-        if self._sending:
-            self._sending = False
-            raise Terminated
-
-    def _rest(self) -> None:
-        """Wait until there may be something to do."""
-        if self._terminated or not self._busy:
-            return
-        wait = WATCH_SECONDS
-        if self._left or any(delivery.pending for delivery in self._hands):
-            wait = min(wait, max(0.0, self._next_try - time.monotonic()))
-        ready, _writable, _errors = select.select([self._wake], [], [], wait)
-        if ready:
-            os.read(self._wake, 4096)
-
-    def _last_try(self) -> None:
-        """Send what waits once more, within two seconds: whoever sent SIGTERM will not wait.
-
-        Whoever stops a machine or a job stops Ansible, too, so its end is waited for.
+        Whatever stops a machine or a job stops Ansible also, so its end is waited for.
         """
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        sender = self._sender.with_timeout(LAST_TRY_SECONDS)
-        until = time.monotonic() + LAST_TRY_SECONDS
-        while time.monotonic() < until:
-            self._watch()
-            _end_after(until - time.monotonic() + 0.2)
-            for delivery in self._hands:
-                delivery.refresh()
-                while delivery.pending and time.monotonic() < until:
-                    if delivery.step(sender.send) is not None:
+        send = self._sender.with_timeout(LAST_ATTEMPT_SECONDS).send
+        until = time.monotonic() + LAST_ATTEMPT_SECONDS
+        self._signals.end_within(LAST_ATTEMPT_SECONDS + 0.2)
+        while True:
+            self._watch_run()
+            for held in list(self._held):
+                try:
+                    if not self._deliver_until(held, until, send):
                         return
-            for delivery in [one for one in self._hands if one.done]:
-                self._release(delivery)
-            if self._own not in self._hands:
+                except Exception:  # a later run delivers this folder
+                    self._release(held)
+            if self._own not in self._held or time.monotonic() >= until:
                 return
             time.sleep(_STEP_SECONDS)
 
+    def _deliver_until(self, held: Held, until: float, send: Send) -> bool:
+        """Send what waits in a folder; return whether the service accepted it."""
+        delivery = held.delivery
+        delivery.refresh()
+        while delivery.pending and time.monotonic() < until:
+            if delivery.step(send) is not None:
+                return False
+        if delivery.done:
+            delivery.folder.remove()
+            self._release(held)
+        return True
 
-def _end_after(seconds: float) -> None:
-    """Let the kernel end this process then, whatever it is doing."""
-    signal.setitimer(signal.ITIMER_REAL, max(0.001, seconds))
+
+def _description(exc: Exception) -> str:
+    """Return an unforeseen error in a few words. Only an OSError's text holds no secret."""
+    return (isinstance(exc, OSError) and exc.strerror) or type(exc).__name__
 
 
 def main(text: str) -> None:
@@ -301,10 +311,12 @@ def main(text: str) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.close(null)
+    signals = CourierSignals(grace=LAST_ATTEMPT_SECONDS + 0.4)
     try:
-        Courier(settings).run()
+        Courier(settings, signals).run()
     except Exception as exc:  # there is nobody to raise it to
-        folder = Folder(Outbox(settings.outbox).runs / settings.folder)
-        problem = str(exc) if isinstance(exc, CloudMonitorError) else repr(exc)
-        with contextlib.suppress(OSError):
-            folder.set_status({"state": "trouble", "text": f"delivery failed: {problem}"})
+        problem = str(exc) if isinstance(exc, CloudMonitorError) else _description(exc)
+        error = DeliveryError(f"delivery failed: {problem}", "internal", Outcome.OUTAGE)
+        with contextlib.suppress(Exception):
+            folder = Folder(Outbox(settings.outbox).runs / settings.folder)
+            folder.set_status(DeliveryStatus().after_attempt(error, True).dump())

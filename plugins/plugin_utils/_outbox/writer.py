@@ -14,33 +14,25 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from .._deployment.events import Naming
 from .launch import CourierSettings, spawn
 from .liveness import host_identity, process_mark
 from .records import RunRecord
+from .status import DeliveryStatus
 from .storage import WAKE_SIGNAL, Folder, Outbox, OutboxError
+from .waiting import Decision, decide
 
 _LOCK_SECONDS = 1.0
 _POLL_SECONDS = 0.01
-# How long to wait for the refusal of the last events when earlier ones were refused.
-_REFUSAL_SECONDS = 0.3
-
-
-class Undelivered(Enum):
-    """Why events of a run were not delivered when the run stopped waiting."""
-
-    WAITING = "waiting"
-    REFUSED = "refused"
 
 
 @dataclass(frozen=True)
 class WaitResult:
-    """What to report about events that were not delivered. ``text`` is one warning."""
+    """Why a run stopped waiting although not everything is delivered. ``text``: one warning."""
 
-    why: Undelivered
+    decision: Decision
     text: str
 
 
@@ -105,31 +97,30 @@ class OutboxWriter:
         self._release_lock()
 
     def wait(self, seconds: float) -> WaitResult | None:
-        """Wait until everything is delivered, but not while the service is known to be in trouble.
+        """Wait for the delivery of everything, at most ``seconds`` (see ``waiting.decide``).
 
-        Returns what is wrong and where the events are, None if all arrived. It only reads, so it
-        can be interrupted at any time.
+        Returns what is wrong and where the events are, None if all were accepted. It only reads,
+        so it can be interrupted at any time.
         """
         if self._folder is None:
             return None
-        now = time.monotonic()
-        end = now + seconds
-        # The finish will fare as the start did, and is reported with it.
-        refused_by = now + min(seconds, _REFUSAL_SECONDS)
+        begin = time.monotonic()
         while True:
             # Asked first: a courier that has delivered everything removes the folder, then ends.
-            alone = self._courier is None or self._courier.poll() is not None
-            if not self._folder.exists():
+            courier_is_alive = self._courier is not None and self._courier.poll() is None
+            delivered = not self._folder.exists()
+            status = DeliveryStatus.parse(self._folder.status())
+            decision = decide(
+                status,
+                delivered=delivered,
+                courier_is_alive=courier_is_alive,
+                waited=time.monotonic() - begin,
+                limit=seconds,
+            )
+            if decision is Decision.DELIVERED:
                 return self._refusal()
-            status = self._folder.status()
-            if status.get("state") == "refused" and time.monotonic() >= refused_by:
-                return self._refused(status.get("text"))
-            if status.get("state") == "trouble":
-                return self._waiting(str(status.get("text") or "delivery failed"))
-            if alone:
-                return self._waiting("nothing delivers them now")
-            if time.monotonic() >= end:
-                return self._waiting(f"no answer from Cloud Monitor within {seconds:g} s")
+            if decision is not Decision.KEEP_WAITING:
+                return self._result(decision, status, seconds)
             time.sleep(_POLL_SECONDS)
 
     def abandon(self) -> None:
@@ -155,23 +146,29 @@ class OutboxWriter:
             return None
         for path, letters in self._outbox.letters():
             if path.stem == name and letters:
-                return self._refused(letters[-1].get("reason"))
+                return self._refused(str(letters[-1].get("reason")))
         return None
 
-    def _waiting(self, why: str) -> WaitResult:
-        return WaitResult(
-            Undelivered.WAITING,
-            "not all events of this run are delivered yet; they wait in the outbox "
-            f"{self._outbox.root} for a "
-            f"later run or aliops.cloudmonitor.flush_outbox. {why}",
-        )
-
-    def _refused(self, why: object) -> WaitResult:
+    def _refused(self, reason: str) -> WaitResult:
         self._outbox.newly_dead()  # reported here, so that the next run need not
         return WaitResult(
-            Undelivered.REFUSED,
+            Decision.REFUSED,
             f"events of this run were refused and are kept as dead letters in {self._outbox.dead}. "
-            f"{why}",
+            f"{reason}",
+        )
+
+    def _result(self, decision: Decision, status: DeliveryStatus, seconds: float) -> WaitResult:
+        if decision is Decision.REFUSED:
+            return self._refused(status.text)
+        reason = status.text
+        if decision is Decision.NO_COURIER:
+            reason = reason or "The process that delivers them has ended."
+        if decision is Decision.TIMEOUT:
+            reason = reason or f"Cloud Monitor did not answer within {seconds:g} s."
+        return WaitResult(
+            decision,
+            f"not all events of this run are delivered; they wait in the outbox "
+            f"{self._outbox.root} for the next run or aliops.cloudmonitor.flush_outbox. {reason}",
         )
 
     def _wake(self) -> None:

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -33,6 +35,14 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
     ansible_playbook,
 )
 
+# The courier is killed when Ansible, the first process of the namespace, ends: a container.
+IN_A_PID_NAMESPACE = ("unshare", "--pid", "--fork", "--mount-proc")
+CONTAINED = (
+    shutil.which("unshare") is not None
+    and subprocess.run([*IN_A_PID_NAMESPACE, "true"], capture_output=True, check=False).returncode
+    == 0
+)
+
 # Ansible itself, on a machine that has other things to do.
 ANSIBLE_SECONDS = 20.0
 # A run that waited for the end of this would be noticed.
@@ -40,10 +50,12 @@ LONG = "120"
 
 # The endpoint does not answer: the end of the run waits for flush_timeout and no longer.
 SLOW = ["hang*inf", "slow=30*inf", "drip=0.5*inf", "drip-head=0.5*inf", "syn-dropped"]
-# It answers, but not well: there is nothing to wait for.
-TRANSIENT = [
-    "refused", "status=500*inf", "429*inf", "retry-after=60*inf", "throttle*inf", "reset*inf",
-    "html*inf", "garbage*inf", "redirect*inf",
+# The account is over its limit: that is waited for just as long.
+THROTTLED = ["429*inf", "retry-after=60*inf", "throttle*inf", "throttle-200*inf"]
+# It fails at once, each time: a known outage, which the end of the run does not wait for.
+OUTAGES = [
+    "refused", "status=500*inf", "status=503*inf", "reset*inf", "close*inf", "html*inf",
+    "garbage*inf", "redirect*inf",
 ]  # fmt: skip
 PERMANENT = ["permission*inf", "signature*inf", "bad-request*inf"]
 
@@ -74,7 +86,7 @@ def test_a_filled_queue_of_connections_drops_syn() -> None:
             client.connect(("127.0.0.1", int(url.rpartition(":")[2])))
 
 
-@pytest.mark.parametrize("faults", [SLOW, TRANSIENT], ids=["slow", "transient"])
+@pytest.mark.parametrize("faults", [SLOW, THROTTLED, OUTAGES], ids=["slow", "throttled", "outages"])
 def test_a_run_ends_as_it_would_and_the_next_healthy_one_delivers_everything(
     project: Project, faults: list[str]
 ) -> None:
@@ -87,7 +99,7 @@ def test_a_run_ends_as_it_would_and_the_next_healthy_one_delivers_everything(
                     "fails.yml",
                     CLOUDMONITOR_ENDPOINT=urls[fault],
                     CLOUDMONITOR_DEPLOYMENT_ID=fault,
-                    CLOUDMONITOR_FLUSH_TIMEOUT="1" if faults is SLOW else LONG,
+                    CLOUDMONITOR_FLUSH_TIMEOUT=LONG if faults is OUTAGES else "1",
                     CLOUDMONITOR_LINGER="1",
                     CLOUDMONITOR_TIMEOUT="1",
                 )
@@ -144,6 +156,102 @@ def test_what_is_refused_is_kept_with_its_reason_and_can_be_sent_again(project: 
         names = [event["event"] for event in project.events(id=fault)]
         assert names == [START, FINISH, FAILURE], fault
     assert project.dead() == []
+
+
+# What the requests of a run meet, and the events that have arrived when Ansible has ended.
+WAITED_FOR = {
+    "throttle after an accepted start": (["ok", "throttle"], [START, FINISH]),
+    "throttled five times": (["ok", "throttle*3", "429*2"], [START, FINISH]),
+    "from the start on": (["throttle*4"], [START, FINISH]),
+    "a server error": (["ok", "status=500"], [START, FINISH]),
+    "with Retry-After": (["ok", "retry-after=2"], [START, FINISH]),
+    "a reset": (["ok", "reset*2"], [START, FINISH]),
+    "a lost connection": (["ok", "close*3"], [START, FINISH]),
+    "a login page": (["ok", "html"], [START, FINISH]),
+    "no answer": (["ok", "hang"], [START, FINISH]),
+    "an outage that ends during the run": (["status=500*2"], [START, FINISH]),
+    "a refused start": (["permission", "throttle"], [FINISH]),
+}
+
+
+@pytest.mark.skipif(not CONTAINED, reason="unshare --pid is not permitted here")
+@pytest.mark.parametrize("name", WAITED_FOR)
+def test_the_finish_is_delivered_although_the_courier_ends_with_the_run(
+    project: Project, name: str
+) -> None:
+    faults, expected = WAITED_FOR[name]
+    project.receiver.set_faults(faults)
+    project.write("site.yml", [play(project.wait_task(), hosts="h1")])
+    run = project.command(
+        *IN_A_PID_NAMESPACE, ansible_playbook(), "site.yml", CLOUDMONITOR_FLUSH_TIMEOUT="30"
+    )
+    project.under_way()
+    first = 2 if name == "an outage that ends during the run" else 1
+    until(lambda: len(project.receiver.requests) >= first, "the first requests")
+
+    project.release()
+
+    ended = run.ended().may_warn("dead letters")
+    assert (ended.rc, len(ended.warnings)) == (0, START not in expected), ended.output
+    assert [event["event"] for event in project.events()] == expected
+
+
+@pytest.mark.skipif(not CONTAINED, reason="unshare --pid is not permitted here")
+def test_each_playbook_of_a_command_line_is_waited_for(project: Project) -> None:
+    project.receiver.set_faults(["ok", "throttle*2", "ok*2", "status=500"])
+    project.write("one.yml", [play(say(), hosts="h1")])
+
+    ended = project.command(
+        *IN_A_PID_NAMESPACE, ansible_playbook(), "one.yml", "one.yml",
+        CLOUDMONITOR_FLUSH_TIMEOUT="30",
+    ).ended()  # fmt: skip
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert [event["event"] for event in project.events()] == [START, FINISH] * 2
+
+
+@pytest.mark.parametrize("fault", ["ok", "throttle"])
+def test_throttling_is_waited_for_until_flush_timeout_and_no_longer(
+    project: Project, fault: str
+) -> None:
+    project.receiver.set_faults([fault, "throttle*inf"])
+    run = project.start([play(project.wait_task(), hosts="h1")], CLOUDMONITOR_FLUSH_TIMEOUT="3")
+    until(lambda: project.receiver.requests, "a first request")
+
+    project.release()
+    begin = time.monotonic()
+    ended = run.ended()
+
+    assert len(ended.warnings) == 1, ended.output
+    assert WAITING in ended.warnings[0]
+    assert 3.0 < time.monotonic() - begin < 3.0 + ANSIBLE_SECONDS / 4
+
+
+def test_a_refusal_that_can_pass_keeps_the_events_for_the_next_run(project: Project) -> None:
+    with Receiver([Credential(KEY_ID, SECRET)], clock_offset=1200) as ahead:
+        ended = project.run(
+            [play(say())],
+            CLOUDMONITOR_ENDPOINT=ahead.url,
+            CLOUDMONITOR_DEPLOYMENT_ID="A",
+            CLOUDMONITOR_FLUSH_TIMEOUT=LONG,
+            CLOUDMONITOR_LINGER="10",
+        )
+        assert (ended.rc, len(ended.warnings)) == (0, 1), ended.output
+        assert ended.seconds < ANSIBLE_SECONDS
+        assert WAITING in ended.warnings[0]
+        assert "clock" in ended.warnings[0]
+        project.settled()
+        assert ahead.events == []
+        assert 1 <= len(ahead.requests) <= 4, "it does not insist"
+    assert (project.waiting(), project.dead()) == (["A"], [])
+
+    ended = project.run([play(say())], CLOUDMONITOR_DEPLOYMENT_ID="B")
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    project.settled()
+    for name in ("A", "B"):
+        assert [event["event"] for event in project.events(id=name)] == [START, FINISH]
+    assert (project.waiting(), project.dead()) == ([], [])
 
 
 def test_an_outage_in_the_middle_of_a_run_loses_and_repeats_nothing(project: Project) -> None:

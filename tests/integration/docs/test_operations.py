@@ -71,7 +71,7 @@ def test_the_outbox_can_be_looked_at_counted_and_emptied(project: Project, reade
     looked = fine(reader.type("ls ~/.ansible"))
     assert "A\n" in looked
     assert "B.jsonl" in looked
-    assert '"state": "trouble"' in looked
+    assert '"outcome": "outage"' in looked
     assert f'1 "destination":"key:{KEY_ID}"' in fine(reader.type('"destination":'))
     counted = reader.type(" -C ", **NO_KEY)
     assert numbers(counted) == {"delivered": 0, "pending": 3, "dead_count": 2}

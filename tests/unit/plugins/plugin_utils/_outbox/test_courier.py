@@ -66,7 +66,7 @@ def test_start_and_finish_arrive_and_nothing_stays_behind(
 def test_a_new_event_is_sent_at_once(outbox: Outbox, receiver: Receiver) -> None:
     with run_beside(outbox, settings_for(receiver.url)) as run:
         receiver.wait_for(1)
-        until(lambda: run.folder.status().get("state") == "fine")
+        until(lambda: run.folder.status().get("accepted"))
         waits = []
         for number in range(5):
             begin = time.monotonic()
@@ -228,7 +228,7 @@ def test_sigterm_while_it_waits_for_a_service_in_trouble_sends_what_waits(
 ) -> None:
     receiver.set_faults(["retry-after=300*1"])
     with run_beside(outbox, settings_for(receiver.url)) as run:
-        until(lambda: run.folder.status().get("state") == "trouble")
+        until(lambda: run.folder.status().get("outcome"))
         os.kill(run.courier.pid, signal.SIGTERM)
         receiver.wait_for(1)
         run.courier.wait(10)
@@ -254,7 +254,7 @@ def test_refused_events_become_dead_letters_and_the_run_hears_of_it(
 ) -> None:
     receiver.set_faults(["signature*inf"])
     with run_beside(outbox, settings_for(receiver.url)) as run:
-        until(lambda: run.folder.status().get("state") == "refused")
+        until(lambda: run.folder.status().get("outcome") == "refused")
         run.finish()
         text = text_of(run.writer.wait(10))
         run.courier.wait(10)

@@ -1,0 +1,62 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the courier knows about the delivery of its run: facts for the callback. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ...module_utils._api.errors import DeliveryError, Outcome
+
+
+@dataclass(frozen=True)
+class DeliveryStatus:
+    """The content of the file ``status``.
+
+    ``accepted``: requests that the service has accepted. ``outages``: attempts in a row that
+    failed with an outage. ``finish_attempts``: attempts since the courier has read the finish of
+    the run. ``outcome`` and ``kind``: those of the last attempt's error, None and "" after an
+    accepted one. ``text``: what is wrong and what to do, for people.
+    """
+
+    accepted: int = 0
+    outages: int = 0
+    finish_attempts: int = 0
+    outcome: Outcome | None = None
+    kind: str = ""
+    text: str = ""
+
+    def after_attempt(self, error: DeliveryError | None, finish_is_known: bool) -> DeliveryStatus:
+        """Return the status after one more attempt."""
+        attempts = self.finish_attempts + finish_is_known
+        if error is None:
+            return DeliveryStatus(accepted=self.accepted + 1, finish_attempts=attempts)
+        return replace(
+            self,
+            outages=self.outages + 1 if error.outcome is Outcome.OUTAGE else 0,
+            finish_attempts=attempts,
+            outcome=error.outcome,
+            kind=error.kind,
+            text=str(error),
+        )
+
+    def dump(self) -> dict[str, Any]:
+        """Return the status as plain data."""
+        return {**asdict(self), "outcome": self.outcome.value if self.outcome else None}
+
+    @staticmethod
+    def parse(raw: Mapping[str, Any]) -> DeliveryStatus:
+        """Return the status that ``dump`` wrote. Anything unusable counts as not known."""
+        values = {
+            name: raw[name]
+            for name, default in asdict(DeliveryStatus()).items()
+            if name != "outcome" and type(raw.get(name)) is type(default)
+        }
+        outcomes = {outcome.value: outcome for outcome in Outcome}
+        name = raw.get("outcome")
+        return DeliveryStatus(
+            **values, outcome=outcomes.get(name) if isinstance(name, str) else None
+        )
