@@ -16,15 +16,37 @@ PLUGINS = ROOT / "plugins"
 FILES = sorted(PLUGINS.rglob("*.py"))
 OWN = "ansible_collections.aliops.cloudmonitor."
 
-# What each layer may import of the collection, and of ansible-core.
-LAYERS = {
-    "module_utils": (("module_utils",), ("ansible.module_utils",)),
-    "plugin_utils": (("plugin_utils", "module_utils"), ("ansible",)),
-    "action": (("plugin_utils", "module_utils"), ("ansible",)),
-    "callback": (("plugin_utils", "module_utils"), ("ansible",)),
-    "modules": (("module_utils",), ("ansible.module_utils",)),
-    "doc_fragments": ((), ()),
-}
+# The folder of a file, what of plugins/ it may import, and what of Ansible. The first match counts.
+FOLDERS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("module_utils/_api", ("module_utils/_api", "module_utils/_version"), ()),
+    ("module_utils", ("module_utils",), ("ansible.module_utils",)),
+    (
+        "plugin_utils/_deployment",
+        ("plugin_utils/_deployment", "module_utils/_api"),
+        (),
+    ),
+    (
+        "plugin_utils/_outbox",
+        ("plugin_utils/_outbox", "plugin_utils/_deployment", "module_utils/_api"),
+        (),
+    ),
+    ("plugin_utils/_check", ("plugin_utils", "module_utils"), ("ansible",)),
+    (
+        "plugin_utils/_callback",
+        ("plugin_utils/_callback", "plugin_utils/_config", "plugin_utils/_outbox",
+         "plugin_utils/_deployment", "module_utils"),
+        ("ansible",),
+    ),
+    (
+        "plugin_utils",
+        ("plugin_utils/_outbox", "plugin_utils/_deployment", "module_utils"),
+        ("ansible",),
+    ),
+    ("action", ("plugin_utils", "module_utils"), ("ansible",)),
+    ("callback", ("plugin_utils", "module_utils"), ("ansible",)),
+    ("modules", ("module_utils",), ("ansible.module_utils",)),
+    ("doc_fragments", (), ()),
+)  # fmt: skip
 # Third-party packages, and the only file that may import each.
 THIRD_PARTY = {
     "requests": "module_utils/_api/transport.py",
@@ -56,18 +78,52 @@ def label(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", FILES, ids=label)
-def test_a_plugin_imports_only_what_its_layer_may(path: Path) -> None:
-    own, of_ansible = LAYERS[path.relative_to(PLUGINS).parts[0]]
+def test_a_plugin_imports_only_what_its_folder_may(path: Path) -> None:
+    own, of_ansible = next(
+        rule for folder, *rule in FOLDERS if path.is_relative_to(PLUGINS / folder)
+    )
     for name in imports_of(path):
         top = name.split(".")[0]
         if name.startswith(OWN):
-            assert any(is_within(name, f"{OWN}plugins.{layer}") for layer in own), name
+            packages = (f"{OWN}plugins.{folder.replace('/', '.')}" for folder in own)
+            assert any(is_within(name, package) for package in packages), name
         elif top == "ansible":
             assert any(is_within(name, package) for package in of_ansible), name
         elif top in THIRD_PARTY:
             assert THIRD_PARTY[top] == label(path), name
         else:
             assert top in sys.stdlib_module_names, name
+
+
+def test_no_two_files_import_each_other() -> None:
+    names = {OWN + ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in FILES}
+    waiting = {name: imports_of(path) & set(names) for name, path in names.items()}
+    while waiting:
+        ready = [name for name, needed in waiting.items() if not needed & set(waiting)]
+        assert ready, f"a circle among {sorted(waiting)}"
+        for name in ready:
+            del waiting[name]
+
+
+# What creates, changes or removes a file, and the files of the outbox that may do so.
+WRITING = frozenset(
+    "write_text write_bytes mkdir makedirs unlink rename replace rmdir rmtree touch utime "
+    "ftruncate truncate link symlink_to chmod fsync".split()
+)
+STORAGE = ("files.py", "storage.py", "dead_letters.py")
+
+
+@pytest.mark.parametrize("path", sorted((PLUGINS / "plugin_utils/_outbox").glob("*.py")), ids=label)
+def test_only_the_storage_of_the_outbox_writes_files(path: Path) -> None:
+    calls = {
+        node.func.attr
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        # str.replace and dataclasses.replace write nothing.
+        if node.func.attr != "replace" or getattr(node.func.value, "id", "") == "os"
+    }
+    if path.name not in STORAGE:
+        assert not calls & WRITING
 
 
 def reached_from(start: str) -> set[str]:
