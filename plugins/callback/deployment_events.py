@@ -285,6 +285,9 @@ try:
         parse_failure,
         read_counters,
     )
+    from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.executor import (
+        read_playbook_end,
+    )
     from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.playbooks import (
         PlaybookFile,
     )
@@ -384,7 +387,9 @@ class CallbackModule(CallbackBase):
                 with contextlib.suppress(Exception):
                     manager = self._play.get_variable_manager()
                     variables = dict(manager.get_vars(play=self._play))
-            self._reporter.finish(read_counters(stats), variables, self._render(variables))
+            self._reporter.finish(
+                read_counters(stats), read_playbook_end(), variables, self._render(variables)
+            )
 
     def _read_options(self) -> dict[str, Any]:
         options = dict(self._plugin_options)

@@ -36,7 +36,7 @@ from .._outbox.storage import Outbox
 from .._outbox.writer import OutboxWriter, run_record
 from .context_vars import Render, copy_variables
 from .playbooks import PlaybookFile
-from .stats import Outcome, Reading, failures_of, outcome
+from .stats import PlaybookEnd, PlaybookOutcome, Reading, playbook_outcome, reported_failures
 
 _ID_LIMIT = 120
 _LONGEST = 1_000_000
@@ -154,14 +154,23 @@ class Reporter:
                 None if failure.message is None else self._clean(failure.message)[:_FAILURE_LIMIT],
             )
 
-    def finish(self, reading: Reading, variables: Mapping[str, Any], render: Render) -> None:
-        """Report the finish of the playbook; ``reading`` are the statistics up to now."""
+    def finish(
+        self,
+        reading: Reading,
+        end: PlaybookEnd | None,
+        variables: Mapping[str, Any],
+        render: Render,
+    ) -> None:
+        """Report the finish of the playbook.
+
+        ``reading``: the statistics up to now; ``end``: how Ansible ends it, None if unknown.
+        """
         before, self._before = self._before, reading
         deployment = self._deployment
         if deployment is None:
             return
         left_out = self._add_context(variables, render)
-        self._end(self._ended(deployment, outcome(before, reading)))
+        self._end(self._ended(deployment, playbook_outcome(before, reading, end)))
         if left_out:
             self._warn(
                 "context_vars: left out, because no extra or play variable, vaulted, or with a "
@@ -265,14 +274,14 @@ class Reporter:
         self._context = {**self._context, **found}
         return [name for name in names if name not in self._context]
 
-    def _ended(self, deployment: Deployment, result: Outcome) -> Deployment:
+    def _ended(self, deployment: Deployment, outcome: PlaybookOutcome) -> Deployment:
         ended = replace(
             deployment,
-            status=result.status,
+            status=outcome.status,
             finished_at=time.time(),
-            hosts=result.hosts,
-            failures=failures_of(
-                result.failed_hosts, self._last_failures, self._options["failure_details"]
+            hosts=outcome.hosts,
+            failures=reported_failures(
+                outcome.failed_hosts, self._last_failures, self._options["failure_details"]
             ),
             context=self._context or None,
         )

@@ -1,10 +1,10 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From Ansible's statistics to the verdict on one playbook. Pure.
+"""From Ansible's statistics to the outcome of one playbook. Pure.
 
-Ansible's statistics count on over all playbooks of a command line, so what one playbook did is
-the difference between two readings. A rescued or ignored failure is none there.
+Ansible's statistics add up over all playbooks of a command line, so the work of one playbook is
+the difference between two readings. Rescued and ignored failures do not count as failures there.
 """
 
 from __future__ import annotations
@@ -24,16 +24,36 @@ Reading = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a playbook ended: ``succeeded``, ``failed`` or ``empty``, and its numbers of hosts."""
+class PlaybookEnd:
+    """How Ansible ends a playbook.
+
+    ``exit_status``: the exit status of Ansible if it ended now. ``failed_hosts``: the hosts that
+    are failed or unreachable now, also because of an earlier playbook.
+    """
+
+    exit_status: int
+    failed_hosts: frozenset[str]
+
+
+@dataclass(frozen=True)
+class PlaybookOutcome:
+    """How a playbook ended: ``succeeded``, ``failed`` or ``empty``, and its numbers of hosts.
+
+    ``failed_hosts``: the hosts because of which it failed; empty unless it failed.
+    """
 
     status: str
     hosts: HostCounts
     failed_hosts: tuple[str, ...]
 
 
-def outcome(before: Reading, after: Reading) -> Outcome:
-    """Return what happened between two readings of the statistics."""
+def playbook_outcome(before: Reading, after: Reading, end: PlaybookEnd | None) -> PlaybookOutcome:
+    """Return what happened between two readings of the statistics.
+
+    ``end`` decides whether the playbook failed. Without it, the statistics do. The numbers of
+    hosts are those of Ansible's recap in any case, so a host that recovered with
+    ``meta: clear_host_errors`` is counted as failed or unreachable in a playbook that succeeded.
+    """
     grown = {host: _grown(before.get(host, {}), counts) for host, counts in after.items()}
     took_part = {host: counts for host, counts in grown.items() if any(counts.values())}
 
@@ -51,23 +71,37 @@ def outcome(before: Reading, after: Reading) -> Outcome:
         unreachable=number("dark"),
         rescued=number("rescued"),
     )
-    status = "failed" if broken else "succeeded" if took_part else "empty"
-    return Outcome(status, hosts, broken)
+    failed = bool(broken) if end is None else end.exit_status != 0
+    if not failed:
+        return PlaybookOutcome("succeeded" if took_part else "empty", hosts, ())
+    return PlaybookOutcome("failed", hosts, _responsible(broken, end))
 
 
-def failures_of(
+def _responsible(broken: tuple[str, ...], end: PlaybookEnd | None) -> tuple[str, ...]:
+    """Return the hosts because of which a playbook failed.
+
+    ``broken``: the hosts that failed or were unreachable in it, some of which may have recovered.
+    Hosts that only an earlier playbook left failed are the last resort.
+    """
+    if end is None:
+        return broken
+    still = tuple(host for host in broken if host in end.failed_hosts)
+    return still or broken or tuple(sorted(end.failed_hosts))
+
+
+def reported_failures(
     failed_hosts: tuple[str, ...], last: Mapping[str, Failure], detail: str
 ) -> tuple[Failure, ...]:
-    """Return the failures to tell: the last one of each host that failed, at most ten.
+    """Return the failures to report: the last one of each host that failed, at most ten.
 
     ``detail``: ``none``, ``task`` (host and task) or ``message`` (also the message).
     """
     if detail == "none":
         return ()
-    told = [last.get(host, Failure(host)) for host in failed_hosts[:MOST_FAILURES]]
+    found = [last.get(host, Failure(host)) for host in failed_hosts[:MOST_FAILURES]]
     if detail == "task":
-        told = [Failure(failure.host, failure.task) for failure in told]
-    return tuple(told)
+        found = [Failure(failure.host, failure.task) for failure in found]
+    return tuple(found)
 
 
 def _grown(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:

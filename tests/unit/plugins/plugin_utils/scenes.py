@@ -67,7 +67,7 @@ class Scene:
 
     def finish(self, reporter: Reporter, variables: Any = None, **counts: int) -> None:
         reading = {"web1": {**dict.fromkeys(COUNTERS, 0), **(counts or {"ok": 1})}}
-        reporter.finish(reading, variables or {}, lambda value: value)
+        reporter.finish(reading, None, variables or {}, lambda value: value)
 
     def run(self, reporter: Reporter | None = None, **counts: int) -> None:
         reporter = reporter or self.reporter()

@@ -253,7 +253,7 @@ def test_no_secret_is_sent_or_stored(scene: Scene, receiver: Receiver) -> None:
     reporter.failed(Failure("web1", f"log in with {secret}", f"the key is {secret}"))
     reporter.failed(Failure("web2", long, long))
     reading = {host: {**dict.fromkeys(COUNTERS, 0), "failures": 1} for host in ("web1", "web2")}
-    reporter.finish(reading, {}, lambda value: value)
+    reporter.finish(reading, None, {}, lambda value: value)
 
     (journal,) = scene.outbox.root.glob("runs/*/journal")
     stored = journal.read_text(encoding="utf-8")

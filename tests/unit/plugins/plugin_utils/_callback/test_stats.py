@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.stats import (
     COUNTERS,
-    failures_of,
-    outcome,
+    PlaybookEnd,
+    playbook_outcome,
+    reported_failures,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import Failure
 
@@ -41,19 +42,19 @@ def _counts(**counts: int) -> dict[str, int]:
     ],
 )
 def test_what_counts_as_a_failure(counts: dict[str, int], status: str) -> None:
-    result = outcome({}, {"h1": _counts(**counts)})
+    result = playbook_outcome({}, {"h1": _counts(**counts)}, None)
 
     assert result.status == status
     assert result.failed_hosts == (("h1",) if status == "failed" else ())
 
 
 def test_no_host_at_all_is_empty() -> None:
-    assert outcome({}, {}).status == "empty"
-    assert outcome({"h1": _counts(ok=1)}, {"h1": _counts(ok=1)}).status == "empty"
+    assert playbook_outcome({}, {}, None).status == "empty"
+    assert playbook_outcome({"h1": _counts(ok=1)}, {"h1": _counts(ok=1)}, None).status == "empty"
 
 
 def test_each_host_is_counted_once_in_each_number() -> None:
-    hosts = outcome(
+    hosts = playbook_outcome(
         {},
         {
             "fine": _counts(ok=9, changed=4),
@@ -62,6 +63,7 @@ def test_each_host_is_counted_once_in_each_number() -> None:
             "both": _counts(dark=1, failures=1),
             "saved": _counts(ok=1, rescued=2),
         },
+        None,
     ).hosts
 
     assert vars(hosts) == {
@@ -75,7 +77,7 @@ def test_each_host_is_counted_once_in_each_number() -> None:
 
 
 def test_a_counter_that_is_missing_has_counted_nothing() -> None:
-    result = outcome({"h1": {}}, {"h1": {"ok": 1}})
+    result = playbook_outcome({"h1": {}}, {"h1": {"ok": 1}}, None)
 
     assert result.status == "succeeded"
     assert (result.hosts.changed, result.hosts.rescued) == (0, 0)
@@ -83,7 +85,7 @@ def test_a_counter_that_is_missing_has_counted_nothing() -> None:
 
 def test_an_outcome_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
-        setattr(outcome({}, {}), "status", "failed")  # noqa: B010
+        setattr(playbook_outcome({}, {}, None), "status", "failed")  # noqa: B010
 
 
 @given(first=_READING, second=_READING)
@@ -97,7 +99,7 @@ def test_the_second_playbook_is_judged_as_if_it_had_run_alone(
         }
         for host in [*first, *(host for host in second if host not in first)]
     }
-    together, alone = outcome(first, both), outcome({}, second)
+    together, alone = playbook_outcome(first, both, None), playbook_outcome({}, second, None)
 
     assert (together.status, together.hosts) == (alone.status, alone.hosts)
     assert set(together.failed_hosts) == set(alone.failed_hosts)
@@ -108,11 +110,52 @@ def test_the_second_playbook_is_judged_as_if_it_had_run_alone(
 def test_statistics_that_went_backwards_are_no_failure_and_no_error(
     before: dict[str, dict[str, int]], after: dict[str, dict[str, int]]
 ) -> None:
-    result = outcome(before, after)
+    result = playbook_outcome(before, after, None)
 
     for host in result.failed_hosts:
         grown = [after[host][name] > before.get(host, {}).get(name, 0) for name in COUNTERS]
         assert any(grown)
+
+
+@pytest.mark.parametrize(
+    ("counts", "exit_status", "left", "status", "responsible"),
+    [
+        ({"h1": {"dark": 1, "ok": 2}}, 0, [], "succeeded", ()),
+        ({"h1": {"failures": 1}, "h2": {"ok": 1}}, 0, [], "succeeded", ()),
+        ({}, 0, ["h9"], "empty", ()),
+        ({"h1": {"failures": 1}, "h2": {"ok": 1}}, 2, ["h1"], "failed", ("h1",)),
+        # h1 has recovered, h2 has not.
+        ({"h1": {"dark": 1}, "h2": {"failures": 1}}, 2, ["h2"], "failed", ("h2",)),
+        # any_errors_fatal also marks the hosts that did not fail themselves.
+        ({"h1": {"ok": 1}, "h2": {"failures": 1}}, 2, ["h1", "h2"], "failed", ("h2",)),
+        ({"h1": {"failures": 1}}, 2, [], "failed", ("h1",)),
+        # An earlier playbook left h9 unreachable.
+        ({"h1": {"ok": 1}}, 4, ["h9"], "failed", ("h9",)),
+        ({}, 255, [], "failed", ()),
+    ],
+)
+def test_the_exit_status_decides(
+    counts: dict[str, dict[str, int]],
+    exit_status: int,
+    left: list[str],
+    status: str,
+    responsible: tuple[str, ...],
+) -> None:
+    after = {host: _counts(**numbers) for host, numbers in counts.items()}
+    outcome = playbook_outcome({}, after, PlaybookEnd(exit_status, frozenset(left)))
+
+    assert (outcome.status, outcome.failed_hosts) == (status, responsible)
+    assert outcome.hosts == playbook_outcome({}, after, None).hosts
+
+
+@given(first=_READING, second=_READING, exit_status=st.sampled_from([0, 1, 2, 4, 255]))
+def test_whether_it_failed_is_always_the_exit_status(
+    first: dict[str, dict[str, int]], second: dict[str, dict[str, int]], exit_status: int
+) -> None:
+    outcome = playbook_outcome(first, second, PlaybookEnd(exit_status, frozenset(first)))
+
+    assert (outcome.status == "failed") is (exit_status != 0)
+    assert outcome.status == "failed" or outcome.failed_hosts == ()
 
 
 _LAST = {"h1": Failure("h1", "Restart", "no such service")}
@@ -127,12 +170,12 @@ _LAST = {"h1": Failure("h1", "Restart", "no such service")}
     ],
 )
 def test_how_much_is_told(detail: str, told: tuple[Failure, ...]) -> None:
-    assert failures_of(("h1", "h2"), _LAST, detail) == told
+    assert reported_failures(("h1", "h2"), _LAST, detail) == told
 
 
 def test_a_failure_that_did_not_count_in_the_end_is_not_told() -> None:
-    assert failures_of((), _LAST, "message") == ()
+    assert reported_failures((), _LAST, "message") == ()
 
 
 def test_at_most_ten_hosts_are_told() -> None:
-    assert len(failures_of(tuple(f"h{n}" for n in range(99)), {}, "task")) == 10
+    assert len(reported_failures(tuple(f"h{n}" for n in range(99)), {}, "task")) == 10
