@@ -2,36 +2,49 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# "make help" lists what can be done. Everything that a target needs is set up by
-# tests/tools/run.sh, outside of this folder.
+# Short names for the sessions of noxfile.py. nox and all that the sessions need go to a cache folder.
 
 ARGS ?=
-TARGETS := demo test format lint types unit integration sanity docs-lint docs build galaxy matrix coverage mutation bench clean
+NOX := sh tests/tools/nox.sh
+with_arguments = $(if $(ARGS),-- $(ARGS))
 
-.PHONY: help $(TARGETS)
+.PHONY: help test quick format nox clean unit integration sanity FORCE
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 help:
-	@echo 'make demo         set up, install the collection and watch it report a deployment'
-	@echo 'make test         set up and check everything: the targets below, down to build'
+	@echo 'make demo          install the collection and watch it report a deployment'
+	@echo 'make test          every check that a change has to pass'
+	@echo 'make quick         format, linters, types, and unit tests on the newest ansible-core'
+	@echo 'make format        rewrite the Python files in the project format'
+	@echo "make SESSION       one session, with arguments: make unit ARGS='-k signature'"
+	@echo "make nox           nox with any arguments: make nox ARGS='-s \"matrix(2.19)\" -- unit'"
+	@echo 'make clean         remove the cache folder of this checkout'
 	@echo
-	@echo 'make format       rewrite the Python files in the one format (make test only checks)'
-	@echo 'make lint         format check, ruff, yamllint, ansible-lint, reuse, rules of the project'
-	@echo 'make types        mypy --strict'
-	@echo "make unit         unit tests, newest and oldest ansible-core; one of them: ARGS='-k signature'"
-	@echo "make integration  real playbooks against the bundled receiver; one of them: ARGS='-k role'"
-	@echo "make sanity       ansible-test sanity; one of them: ARGS='--test validate-modules'"
-	@echo 'make docs-lint    documentation of every plugin and role, changelog fragments'
-	@echo 'make docs         build the documentation site, whose place it prints'
-	@echo 'make build        build, install from the file and from a git URL, look at what is in it'
-	@echo
-	@echo 'make galaxy       import the built collection as Galaxy does; a warning is a failure'
-	@echo "make matrix       every supported ansible-core and Python; some of it: ARGS='2.19 unit'"
-	@echo 'make coverage     what of plugins/ unit and integration tests reach, branch by branch'
-	@echo "make mutation     break the code and count what its tests notice; one module: ARGS='_answer'"
-	@echo 'make bench        what an event and the callback cost, beside their like (25 minutes)'
-	@echo 'make clean        remove what the other targets keep in the cache folder'
+	@$(NOX) --list
 
-$(TARGETS):
-	@sh tests/tools/run.sh $@ $(ARGS)
+test:
+	@$(NOX)
+
+quick:
+	@$(NOX) -s formatters codeqa typing 'unit(newest)'
+
+format:
+	@$(NOX) -s formatters -- fix
+
+nox:
+	@$(NOX) $(ARGS)
+
+clean:
+	@sh tests/tools/nox.sh --clean
+
+# Arguments choose some tests: a quick look, for which the newest ansible-core is enough.
+unit integration sanity:
+	@$(NOX) -s '$@$(if $(ARGS),(newest))' $(with_arguments)
+
+Makefile: ;
+
+%: FORCE
+	@$(NOX) -s $@ $(with_arguments)
+
+FORCE:

@@ -26,7 +26,8 @@ from pathlib import Path
 
 import yaml
 
-GUIDES = Path(__file__).resolve().parents[1] / "docs" / "docsite" / "rst"
+ROOT = Path(__file__).resolve().parents[1]
+GUIDES = ROOT / "docs" / "docsite" / "rst"
 LABEL = "ansible_collections.aliops.cloudmonitor.docsite."
 
 _DIRECTIVE = re.compile(r"^(?P<indent> *)\.\. (?P<name>[\w-]+):: *(?P<argument>.*)$")
@@ -113,6 +114,14 @@ def section(path: Path, title: str) -> str:
     )
     assert found, f"{path.name} has no section {title}"
     return found.group(2)
+
+
+def make_targets() -> set[str]:
+    """Return the names that make accepts: the targets of the Makefile and the nox sessions."""
+    targets = re.findall(r"^([a-z]+)[a-z ]*:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    noxfile = (ROOT / "noxfile.py").read_text("utf-8")
+    sessions = re.findall(r"^def ([a-z]\w*)\(session", noxfile, re.MULTILINE)
+    return {*targets, *sessions, *re.findall(r'@nox\.session\(name="([a-z-]+)"', noxfile)}
 
 
 def literals(text: str) -> list[str]:

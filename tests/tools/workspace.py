@@ -1,97 +1,134 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the make targets keep what they make: a cache folder of the checkout, outside of it."""
+"""Where the nox sessions work: a cache folder per checkout, which holds a copy of it.
+
+ansible-test requires a real folder .../ansible_collections/aliops/cloudmonitor, and nothing may be
+left behind in the checkout.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = Path("ansible_collections", "aliops", "cloudmonitor")
+# Settings of the caller that would change what is tested.
+FOREIGN = (
+    r"(ANSIBLE|ALIBABA_CLOUD|ALICLOUD|CLOUDMONITOR|COVERAGE|PYTEST)_"
+    r"|(PYTHONPATH|PYTHONHOME|VIRTUAL_ENV|GIT_DIR|GIT_WORK_TREE)$"
+)
 
 
-@dataclass(frozen=True)
-class Workspace:
-    """The checkout and its cache folder.
+def _base() -> Path:
+    base = Path(os.environ.get("XDG_CACHE_HOME") or "")
+    if not base.is_absolute():  # the XDG specification: ignore a relative path
+        base = Path.home() / ".cache"
+    return base / "aliops.cloudmonitor"
 
-    The checkout is only read (except by "make format"): the tools work on a copy of it, so that
-    they leave nothing behind, find no other build's rubbish, and do not mind where it lies.
-    ansible-test wants such a copy anyway: a real folder .../ansible_collections/<namespace>/<name>.
+
+BASE = _base()
+# One folder for all symbolic links to a checkout.
+CACHE = BASE / "-".join(
+    [
+        re.sub(r"[^A-Za-z0-9.-]+", "_", ROOT.name)[:20],
+        hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:10],
+    ]
+)
+TREE = CACHE / "tree" / COLLECTION
+
+
+def fresh(name: str) -> Path:
+    """Return an empty folder of this name in the cache folder."""
+    shutil.rmtree(CACHE / name, ignore_errors=True)
+    (CACHE / name).mkdir(parents=True)
+    return CACHE / name
+
+
+def _works(python: Path, version: str) -> bool:
+    """Return whether a file is an interpreter of this version. A pyenv shim may only fail."""
+    check = f"import sys, venv, ensurepip; sys.exit('%d.%d' % sys.version_info[:2] != '{version}')"
+    try:
+        done = subprocess.run([python, "-c", check], capture_output=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def link_pythons(versions: tuple[str, ...]) -> dict[str, Path]:
+    """Return a link to each Python that works here, by its version.
+
+    ansible-test takes the interpreters from PATH, and fails at one that does not work.
     """
+    folder = fresh("pythons")
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    found = {}
+    for version in versions:
+        name = f"python{version}"
+        candidates = [Path(place, name) for place in os.get_exec_path() if "shims" not in place]
+        candidates += sorted(pyenv.glob(f"{version}.*/bin/{name}"), reverse=True)
+        for path in candidates:
+            if path.exists() and _works(path, version):
+                found[version] = folder / name
+                found[version].symlink_to(path.resolve())
+                break
+    return found
 
-    checkout: Path
-    cache: Path
 
-    @classmethod
-    def of(cls, checkout: Path) -> Workspace:
-        """Return the workspace of a checkout, one for all symbolic links to it."""
-        real = checkout.resolve()
-        base = Path(os.environ.get("XDG_CACHE_HOME") or "")
-        if not base.is_absolute():  # an unset or relative XDG_CACHE_HOME does not count
-            base = Path.home() / ".cache"
-        name = re.sub(r"[^A-Za-z0-9.-]+", "_", real.name)[:20]
-        digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:10]
-        return cls(real, base / "aliops.cloudmonitor" / f"{name}-{digest}")
+def isolate() -> None:
+    """Remove the caller's settings from the environment; point the tools to the cache folder."""
+    for name in [*os.environ]:
+        if re.match(FOREIGN, name):
+            del os.environ[name]
+    CACHE.mkdir(parents=True, exist_ok=True)
+    (CACHE / "ansible.cfg").write_text("")
+    path = [place for place in os.get_exec_path() if "shims" not in place]
+    # The receiver listens on loopback, where no proxy leads.
+    local = ",".join(filter(None, [os.environ.get("no_proxy"), "127.0.0.1,localhost,::1"]))
+    os.environ |= {
+        "PATH": os.pathsep.join([str(CACHE / "pythons"), *path]),
+        "ANSIBLE_CONFIG": str(CACHE / "ansible.cfg"),
+        "ANSIBLE_HOME": str(CACHE / "ansible-home"),
+        "ANSIBLE_COLLECTIONS_PATH": str(CACHE / "tree"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "RUFF_CACHE_DIR": str(CACHE / "ruff"),
+        "MYPY_CACHE_DIR": str(CACHE / "mypy"),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(CACHE / "hypothesis"),
+        # A repository around the cache folder (a home folder's, for example) is not ours.
+        "GIT_CEILING_DIRECTORIES": str(CACHE.parent),
+        # Otherwise reuse looks for libmagic, which a machine may not have.
+        "REUSE_ENCODING_MODULE": "charset_normalizer",
+        "no_proxy": local,
+        "NO_PROXY": local,
+    }
+    names = ("LC_ALL", "LC_CTYPE", "LANG")
+    locale = next(filter(None, (os.environ.get(name) for name in names)), "")
+    if "utf" not in locale.lower():  # Ansible requires UTF-8
+        os.environ["LC_ALL"] = "C.UTF-8"
 
-    @property
-    def root(self) -> Path:
-        """The folder to name in ANSIBLE_COLLECTIONS_PATH and PYTHONPATH."""
-        return self.cache / "tree"
 
-    @property
-    def tree(self) -> Path:
-        """The copy of the collection."""
-        return self.root / COLLECTION
-
-    def files(self) -> list[Path]:
-        """Return the files that git tracks or would track, relative to the checkout."""
-        listing = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=self.checkout,
-            check=True,
-            stdout=subprocess.PIPE,
-        ).stdout
-        paths = {Path(os.fsdecode(name)) for name in listing.split(b"\0") if name}
-        return sorted(path for path in paths if os.path.lexists(self.checkout / path))
-
-    def copy_tree(self) -> None:
-        """Make the copy of the collection anew."""
-        shutil.rmtree(self.root, ignore_errors=True)
-        for path in self.files():
-            target = self.tree / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(self.checkout / path, target, follow_symlinks=False)
-
-    def fresh(self, name: str) -> Path:
-        """Return an empty folder of this name in the cache folder."""
-        path = self.cache / name
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
-        return path
-
-    def clean(self) -> None:
-        """Remove the cache folder, and the folder of all checkouts when it was the last."""
-        shutil.rmtree(self.cache, ignore_errors=True)
-        with suppress(OSError):
-            self.cache.parent.rmdir()
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the cache folder: a second make in the same checkout waits for the first."""
-        self.cache.mkdir(parents=True, exist_ok=True)
-        with (self.cache / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                print("waiting for another make in this checkout", flush=True)
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+@functools.cache
+def copy_checkout() -> Any:
+    """Copy what git tracks or would track, once; return the lock that other runs wait for."""
+    lock = (CACHE / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("waiting for another run in this checkout", flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    fresh("tree")
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+    for name in {os.fsdecode(name) for name in listing.split(b"\0") if name}:
+        if os.path.lexists(ROOT / name):  # git still lists a deleted file
+            (TREE / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, TREE / name, follow_symlinks=False)
+    return lock

@@ -27,7 +27,7 @@ settings.register_profile(
 settings.register_profile(
     "search", settings.get_profile("default"), derandomize=False, max_examples=2000
 )
-# Few, and the first that fails is enough: "make mutation" runs the tests a thousand times.
+# Few, and the first failure is enough: "nox -s mutation" runs the tests a thousand times.
 settings.register_profile(
     "mutation",
     settings.get_profile("default"),

@@ -28,7 +28,7 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
     ansible_playbook,
 )
 
-FILES = Path(__file__).resolve().parents[3] / "awx"
+FILES = Path(__file__).resolve().parents[3] / "docs" / "awx"
 JOB = "4711"
 HOST = "https://awx.example.com"
 # Runner asks whether it is to cancel after so many seconds without output; its default is 5.
