@@ -1,122 +1,113 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Other plugins, odd paths and playbooks of collections: the run works, and its report is right."""
+"""The courier sees what the controller sees: its packages and its relative paths."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-from pathlib import Path
+import os
+import sys
+from importlib.util import find_spec
 
 import pytest
 
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     FINISH,
+    START,
     Project,
     play,
     say,
 )
-from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import ansible_playbook
+from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
 
-PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
+NO_KEY = {"ALIBABA_CLOUD_ACCESS_KEY_ID": None, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": None}
+PROFILE = f"[default]\ntype = access_key\naccess_key_id = {KEY_ID}\naccess_key_secret = {SECRET}\n"
 
-# A stdout callback whose output is one JSON document, as ansible.posix.json's is.
-AS_JSON = """\
-import json
-from ansible.plugins.callback import CallbackBase
-
-class CallbackModule(CallbackBase):
-    CALLBACK_VERSION = 2.0
-    CALLBACK_TYPE = "stdout"
-    CALLBACK_NAME = "as_json"
-
-    def v2_playbook_on_stats(self, stats):
-        hosts = {host: stats.summarize(host) for host in stats.processed}
-        self._display.display(json.dumps(hosts))
+# A script that starts Ansible with packages from a folder that only the script knows.
+WRAPPER = """\
+import site, sys
+before = list(sys.path)
+site.addsitedir({packages!r})
+sys.path[:] = [one for one in sys.path if one not in before] + before
+from ansible.cli.playbook import main
+main()
+"""
+# What the chain's library does, in a few lines: it proves that this copy is the one in use.
+STAND_IN = """\
+import configparser, os
+class Found:
+    def __init__(self, profile): self.profile = profile
+    def get_access_key_id(self): return self.profile["access_key_id"]
+    def get_access_key_secret(self): return self.profile["access_key_secret"]
+    def get_security_token(self): return None
+    def get_provider_name(self): return "default/profile"
+class DefaultCredentialsProvider:
+    def get_credentials(self):
+        parser = configparser.ConfigParser()
+        assert parser.read(os.environ["ALIBABA_CLOUD_CREDENTIALS_FILE"])
+        return Found(parser["default"])
 """
 
 
-@pytest.mark.parametrize("verbosity", [(), ("-vvvv",)])
-def test_standard_output_belongs_to_ansible(project: Project, verbosity: tuple[str, ...]) -> None:
-    project.leave("earlier")
-    project.receiver.set_faults(["status=500*inf"])
-    project.write("callback_plugins/as_json.py", AS_JSON)
+def _is_delivered(project: Project) -> None:
+    assert [event["event"] for event in project.events()] == [START, FINISH]
+    assert project.waiting() == project.dead() == []
+
+
+def test_packages_that_only_the_wrapper_of_ansible_knows(project: Project) -> None:
+    packages = project.folder.parent / "store"
+    project.write("../store/alibabacloud_credentials/__init__.py", "")
+    project.write("../store/alibabacloud_credentials/provider.py", STAND_IN)
+    project.write("../bin/wrapper.py", WRAPPER.format(packages=str(packages)))
+    # Of these, the courier must import none: they are the user's.
+    for name in ("json", "requests", "idna", "queue", "certifi"):
+        project.write(f"{name}.py", "raise SystemExit('a file of the user was imported')\n")
+    project.write("creds.ini", PROFILE)
     project.write("site.yml", [play(say())])
-    done = subprocess.run(
-        [ansible_playbook(), "site.yml", *verbosity],
-        cwd=project.folder,
-        env=project.environment(
-            ANSIBLE_STDOUT_CALLBACK="as_json",
-            ANSIBLE_CALLBACK_PLUGINS=str(project.folder / "callback_plugins"),
-            CLOUDMONITOR_LINGER="0",
-        ),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
 
-    ours = [line for line in done.stdout.splitlines() if "aliops.cloudmonitor: " in line]
-    assert ours == []
-    assert "aliops.cloudmonitor: " in done.stderr
-    if not verbosity:  # Ansible's own lines of -v go to standard output
-        assert set(json.loads(done.stdout)) == {"h1", "h2"}
+    ended = project.command(
+        sys.executable,
+        project.folder.parent / "bin" / "wrapper.py",
+        "site.yml",
+        ALIBABA_CLOUD_CREDENTIALS_FILE="creds.ini",
+        **NO_KEY,
+    ).ended()
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    project.settled()
+    _is_delivered(project)
 
 
-@pytest.mark.parametrize("enabled", ["deployment_events", "aliops.cloudmonitor.deployment_events"])
-def test_loaded_from_its_path_it_reports_once(project: Project, enabled: str) -> None:
+@pytest.mark.skipif(
+    not find_spec("alibabacloud_credentials"), reason="needs alibabacloud-credentials"
+)
+@pytest.mark.parametrize("path", ["creds.ini", "./creds.ini", "../project/creds.ini"])
+def test_a_credentials_file_beside_the_playbook(project: Project, path: str) -> None:
+    project.write("creds.ini", PROFILE)
+    (project.folder / "creds.ini").chmod(0o600)
+
+    ended = project.run([play(say())], ALIBABA_CLOUD_CREDENTIALS_FILE=path, **NO_KEY)
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    project.settled()
+    _is_delivered(project)
+
+
+@pytest.mark.skipif(
+    not find_spec("alibabacloud_credentials"), reason="needs alibabacloud-credentials"
+)
+def test_a_relative_home_and_a_relative_outbox(project: Project) -> None:
+    project.write("home/.alibabacloud/credentials.ini", PROFILE)
+
     ended = project.run(
         [play(say())],
-        ANSIBLE_CALLBACK_PLUGINS=str(PLUGINS / "callback"),
-        ANSIBLE_CALLBACKS_ENABLED=enabled,
+        ALIBABA_CLOUD_ECS_METADATA_DISABLED="true",
+        CLOUDMONITOR_OUTBOX="somewhere/outbox",
+        HOME=os.path.join(os.curdir, "home"),
+        **NO_KEY,
     )
 
     assert (ended.rc, ended.warnings) == (0, []), ended.output
-    assert len(project.events(event=FINISH, status="succeeded")) == 1
-
-
-def test_loaded_from_its_path_without_the_collection_it_warns_once(project: Project) -> None:
-    ended = project.run(
-        [play(say())],
-        ANSIBLE_CALLBACK_PLUGINS=str(PLUGINS / "callback"),
-        ANSIBLE_CALLBACKS_ENABLED="deployment_events",
-        ANSIBLE_COLLECTIONS_PATH=str(project.folder),
-    )
-
-    assert ended.rc == 0, ended.output
-    (warning,) = ended.warnings
-    assert "Remove callback_plugins and install aliops.cloudmonitor" in warning
-    assert project.events() == []
-
-
-def test_a_playbook_of_a_collection_is_reported_by_its_full_name(project: Project) -> None:
-    root = project.folder / "ansible_collections" / "acme" / "shop"
-    project.write("ansible_collections/acme/shop/playbooks/release.yml", [play(say())])
-    project.write("ansible_collections/acme/shop/galaxy.yml", "namespace: acme\nname: shop\n")
-    ours = project.environment()["ANSIBLE_COLLECTIONS_PATH"]
-    paths = {"ANSIBLE_COLLECTIONS_PATH": f"{ours}:{project.folder}"}
-
-    assert project.run("acme.shop.release", **paths).rc == 0
-    assert project.run(str(root / "playbooks" / "release.yml"), **paths).rc == 0
-    excluded = {"CLOUDMONITOR_EXCLUDE_PLAYBOOKS": "acme.shop.release"}
-    assert project.run("acme.shop.release", **paths, **excluded).rc == 0
-
-    finishes = project.events(event=FINISH)
-    assert [one["playbook"] for one in finishes] == [
-        "acme.shop.release",
-        str(root / "playbooks" / "release.yml"),
-    ]
-    assert {one["name"] for one in finishes} == {"release"}
-
-
-def test_a_pattern_matches_a_path_that_begins_with_a_dot(project: Project) -> None:
-    project.config("exclude_playbooks = maintenance/*")
-    project.write("maintenance/x.yml", [play(say())])
-    project.write("site.yml", [play(say())])
-
-    assert project.run("./maintenance/x.yml").rc == 0
-    assert project.run("site.yml").rc == 0
-
-    assert [one["playbook"] for one in project.events(event=FINISH)] == ["site.yml"]
+    project.receiver.wait_for(2, deadline=30)
+    assert list((project.folder / "somewhere" / "outbox" / "runs").iterdir()) == []
+    _is_delivered(project)
