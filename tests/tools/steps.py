@@ -80,14 +80,12 @@ def run_ansible_test(session: nox.Session, *arguments: str) -> None:
 
 
 def build_collection(session: nox.Session) -> Path:
-    """Build the collection, and return the file, which has nothing but what Git tracks."""
+    """Build the collection, and return the file."""
     output = fresh("build")
     run(session, "ansible-galaxy", "collection", "build", "--output-path", output)
     (archive,) = output.glob("*.tar.gz")
     with tarfile.open(archive) as content:
-        unwanted = [
-            name for name in content.getnames() if re.search(r"(^|/)(\.|__pycache__)", name)
-        ]
+        unwanted = [name for name in content.getnames() if re.search(r"^\.|__pycache__", name)]
     if unwanted:
         session.error(f"{archive.name} has {unwanted}")
     return archive
