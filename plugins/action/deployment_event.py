@@ -11,10 +11,12 @@ from typing import Any
 
 from ansible import context
 
+from ..module_utils._api.redact import Redactor
 from ..module_utils._argspec import deployment_event_spec
+from ..module_utils._event_task import known_secrets
 from ..plugin_utils._action import EventAction
 from ..plugin_utils._deployment.events import Naming, deployment_events
-from ..plugin_utils._deployment.facts import collect_facts
+from ..plugin_utils._deployment.facts import Facts, collect_facts
 from ..plugin_utils._deployment.options import deployment_of, deployment_value
 
 
@@ -28,7 +30,10 @@ class ActionModule(EventAction):
         params = self.validated(args, deployment_event_spec(), environ)
         now = time.time()
         facts = collect_facts(environ, _playbook(), task_vars.get("playbook_dir"), task_vars)
-        deployment = deployment_of(params, facts, now)
+        # Before the content is composed: it may cut a text in the middle of a secret.
+        redactor = Redactor(known_secrets(params, environ))
+        facts = Facts(**redactor.value(vars(facts)))
+        deployment = deployment_of(redactor.value(params), facts, now)
         events = deployment_events(deployment, Naming.from_options(params), now)
         result = self.send(events, params, environ, task_vars)
         return {**result, "deployment": deployment_value(deployment)}

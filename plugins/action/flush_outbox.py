@@ -74,7 +74,7 @@ class ActionModule(EventAction):
             sender = Sender(connection, credentials, environ)
             sender.check()
         except CloudMonitorError as exc:
-            failure = {**_result(count(outbox)), **error_result(exc, "fail")}
+            failure = {**_result(count(outbox)), **error_result(exc, "fail", undelivered=None)}
             return dict(Redactor(known_secrets(params, environ)).value(failure))
         # A courier that is asked for a folder may be in the middle of a try.
         patience = connection.timeout + HAND_OVER_SECONDS
@@ -109,9 +109,7 @@ def _result(flushed: Flushed) -> dict[str, Any]:
         "dead_count": flushed.dead_count,
     }
     if flushed.error is not None:
-        failure = error_result(flushed.error, "fail")
-        del failure["undelivered"]  # the outbox has them
-        result.update(failure)
+        result.update(error_result(flushed.error, "fail", undelivered=None))
     return result
 
 

@@ -72,7 +72,9 @@ EXAMPLES = r"""
 
 - name: Send many events with few requests
   aliops.cloudmonitor.custom_event:
-    events:
+    events: "{{ my_events }}"
+  vars:
+    my_events: &my_events
       - name: disk-replaced
         content: "slot 3"
         time: "2026-03-01T09:30:00+08:00"
@@ -81,10 +83,12 @@ EXAMPLES = r"""
         time: "2026-03-01T09:45:00+08:00"
   register: sent
 
-- name: Send what did not get through the first time
+- name: Send the events that were not accepted the first time
   aliops.cloudmonitor.custom_event:
-    events: "{{ sent.undelivered }}"
-  when: sent.undelivered is defined
+    events: "{{ my_events[sent.resume_from:] }}"
+  vars:
+    my_events: *my_events
+  when: sent.resume_from is defined
 
 - name: Send from a host inside the VPC
   aliops.cloudmonitor.custom_event:
@@ -108,7 +112,7 @@ delivered:
   type: int
   sample: 1
 requests:
-  description: How many requests were made, further tries included.
+  description: How many requests were made, further attempts included.
   returned: always
   type: int
   sample: 1
@@ -118,13 +122,25 @@ endpoint:
   type: str
   sample: https://metrichub-cms-cn-hangzhou.aliyuncs.com
 undelivered:
-  description: The events that were not accepted, ready to be given as O(events) again.
-  returned: when events did not get through
+  description: The events that were not accepted, in the form of the O(events) option, the first 100 of them.
+  returned: when events were not accepted
   type: list
   elements: dict
+undelivered_count:
+  description: The number of events that were not accepted.
+  returned: when events were not accepted
+  type: int
+  sample: 9700
+resume_from:
+  description:
+    - The index of the first event that was not accepted, counted from 0. Events are delivered in order, so
+      C(events[resume_from:]) completes the job.
+  returned: when events were not accepted
+  type: int
+  sample: 300
 error:
   description: What went wrong.
-  returned: when events did not get through
+  returned: when events were not accepted
   type: dict
   contains:
     kind:

@@ -156,7 +156,7 @@ delivered:
   returned: always
   type: int
 requests:
-  description: How many requests were made, further tries included.
+  description: How many requests were made, further attempts included.
   returned: always
   type: int
 endpoint:
@@ -164,12 +164,20 @@ endpoint:
   returned: always
   type: str
 undelivered:
-  description: The events that were not accepted, ready for the C(events) option of M(aliops.cloudmonitor.custom_event).
-  returned: when events did not get through
+  description: The events that were not accepted, in the form of the C(events) option of M(aliops.cloudmonitor.custom_event).
+  returned: when events were not accepted
   type: list
   elements: dict
+undelivered_count:
+  description: The number of events that were not accepted.
+  returned: when events were not accepted
+  type: int
+resume_from:
+  description: The index of the first event that was not accepted, counted from 0.
+  returned: when events were not accepted
+  type: int
 error:
   description: What went wrong, as returned by M(aliops.cloudmonitor.custom_event).
-  returned: when events did not get through
+  returned: when events were not accepted
   type: dict
 """

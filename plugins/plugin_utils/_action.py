@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ground of the actions: from a task's arguments to its result."""
+"""Base class of the event actions: from a task's arguments to its result."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class EventAction(ActionBase):
 
     _supports_check_mode = True
     _supports_async = False
-    # What the result holds at least, when a mistake is found before anything is done.
+    # The minimal result, for errors that are found before anything is done.
     nothing: Mapping[str, Any] = NOTHING_SENT
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Run the task and return its result. Wrong input and outages are results, too."""
+        """Run the task and return its result, also for invalid input and outages."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         environ = self._environ()
         args = without_empty(plain(self._task.args))
@@ -60,7 +60,8 @@ class EventAction(ActionBase):
         try:
             result.update(self.report(args, environ, task_vars or {}))
         except CloudMonitorError as exc:
-            failure = {**self.nothing, **error_result(exc, report_errors)}
+            undelivered = () if "events" in self.nothing else None
+            failure = {**self.nothing, **error_result(exc, report_errors, undelivered)}
             result.update(Redactor(known_secrets(args, environ)).value(failure))
         return result
 
@@ -77,21 +78,26 @@ class EventAction(ActionBase):
 
         The environment fills in connection options. Raises InvalidInput.
         """
-        supplied = from_environment(args, environ)
-        # The fallbacks of the specification would ask the process's environment, past the task's.
+        # The fallbacks of the specification would read the variables of the process and ignore
+        # those of the task.
         plain_spec = {
             name: {key: value for key, value in entry.items() if key != "fallback"}
             for name, entry in spec.items()
         }
+        supplied = {}
+        for name, text in from_environment(args, environ).items():
+            # Separately, so that an error can name the variable.
+            checked = ArgumentSpecValidator({name: plain_spec[name]}).validate({name: text})
+            if checked.error_messages:
+                raise InvalidInput(
+                    str(checked.errors.msg), option=supplying_variable(name, environ)
+                )
+            supplied[name] = checked.validated_parameters[name]
         checked = ArgumentSpecValidator(plain_spec).validate({**supplied, **args})
         if checked.error_messages:
             text = str(checked.errors.msg)
             if isinstance(checked.errors[0], UnsupportedError):
                 text = f"Unsupported parameters for ({self._task.action}) module: {text}"
-            for name in supplied:
-                if name in text.replace("'", " ").split():
-                    variable = supplying_variable(name, environ)
-                    text += f" ({name} comes from the environment variable {variable})"
             raise InvalidInput(text)
         return dict(checked.validated_parameters)
 
@@ -103,25 +109,25 @@ class EventAction(ActionBase):
         task_vars: dict[str, Any],
         single: bool = True,
     ) -> dict[str, Any]:
-        """Deliver ``events`` from where ``report_from`` says, and return the result."""
+        """Deliver ``events`` from the controller or the target, and return the result."""
         deliver = None
         if params["report_from"] == "target":
-            deliver = partial(self._deliver_from_target, events, params, task_vars)
+            deliver = partial(self._deliver_from_target, params, task_vars)
         check_mode = bool(self._task.check_mode)
         result = send_events(events, params, environ, single, check_mode, deliver)
         if self._task.diff:
-            result["diff"] = Redactor(known_secrets(params, environ)).value(events_diff(events))
+            result["diff"] = events_diff(result["events"], len(events))
         return result
 
     def _deliver_from_target(
         self,
-        events: Sequence[Event],
         params: Mapping[str, Any],
         task_vars: dict[str, Any],
+        events: Sequence[Event],
         connection: Connection,
         credentials: Credentials,
     ) -> dict[str, Any]:
-        """Run the module on the host, with everything that the controller has worked out."""
+        """Run the module on the host, with the events, the connection and the credentials."""
         options = {
             "events": [event.as_option() for event in events],
             "report_errors": params["report_errors"],
@@ -136,7 +142,7 @@ class EventAction(ActionBase):
             task_vars=task_vars,
         )
         if result.get("failed") and "error" not in result:
-            # The module did not even run, for example for want of a Python on the host.
+            # The module did not run, for example because the host has no Python.
             problem = f"The events could not be sent from the target: {result.get('msg')}"
             lost = error_result(TargetError(problem), params["report_errors"], events)
             for name in ("failed", "rc"):  # either would fail the task that only warns

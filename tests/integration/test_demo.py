@@ -192,7 +192,7 @@ def test_a_demo_that_breaks_off_says_so_shows_no_secret_and_leaves_nothing(place
         process.kill()
 
     assert process.returncode != 0
-    assert "What to do: check endpoint" in output
+    assert "Check endpoint" in output
     assert len(secret) == 50
     assert mode == 0o600
     assert secret not in output

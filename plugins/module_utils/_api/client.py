@@ -1,9 +1,9 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sends batches of events: signs each try, retries what may pass, keeps the rate.
+"""Sends batches of events: signs each attempt, retries outages, and limits the rate.
 
-It does no I/O of its own.
+All I/O is done by the transport.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ MIN_INTERVAL = 1 / 19.5
 
 BACKOFF_FIRST = 0.5
 BACKOFF_MAX = 8.0
-# A longer Retry-After is not waited for: a task gives up at once and says what was asked.
+# A task does not wait for a longer Retry-After. It gives up at once, and its error has the time.
 RETRY_AFTER_MAX = 30.0
 
 
 class Poster(Protocol):
-    """What the client needs of a transport."""
+    """A transport, as far as the client uses it."""
 
     def post(self, headers: Mapping[str, str], body: bytes) -> Response:
         """Send one body; return the answer or raise TransportError."""
@@ -42,7 +42,11 @@ class Poster(Protocol):
 
 @dataclass(frozen=True)
 class SendSummary:
-    """What became of the events. ``requests`` counts tries; without ``error`` all arrived."""
+    """The result of sending events. ``requests`` counts attempts.
+
+    ``undelivered``: the events that were not accepted, in order. ``error`` is None if there are
+    none.
+    """
 
     delivered: int
     requests: int
@@ -65,8 +69,8 @@ def is_temporary(credentials: Credentials) -> bool:
 def backoff(retry: int, chance: float, after: float | None = None) -> float:
     """Return the seconds to wait before the retry number ``retry`` (from 0).
 
-    Exponential, half of it by ``chance`` (0 to 1), so that many clients do not come back
-    together; never less than what the service asked for (``after``).
+    Exponential, half of it by ``chance`` (0 to 1), so that many clients do not return together.
+    Never less than the service asked for (``after``).
     """
     full = min(BACKOFF_MAX, BACKOFF_FIRST * float(2 ** min(retry, 10)))
     return max(full / 2 + chance * full / 2, after or 0.0)
@@ -99,31 +103,31 @@ class Client:
         self._requests = 0
 
     def send(self, batches: Sequence[Batch]) -> SendSummary:
-        """Deliver ``batches`` in order and stop at the first that does not get through."""
+        """Deliver ``batches`` in order and stop at the first that is not accepted."""
         self._requests = 0
         delivered = 0
         for number, batch in enumerate(batches):
-            verdict = self._deliver(batch)
-            if not isinstance(verdict, Delivered):
+            result = self._deliver(batch)
+            if not isinstance(result, Delivered):
                 left = tuple(event for rest in batches[number:] for event in rest.events)
-                error = self._error(verdict, delivered, delivered + len(left))
+                error = self._error(result, delivered, delivered + len(left))
                 return SendSummary(delivered, self._requests, left, error)
             delivered += len(batch.events)
         return SendSummary(delivered, self._requests)
 
     def _deliver(self, batch: Batch) -> SendResult:
-        """Try one batch until it is delivered, refused, or out of retries."""
+        """Send one batch until it is delivered, refused, or out of retries."""
         retry = 0
         while True:
-            verdict = self._try(batch)
-            if not isinstance(verdict, Retry) or retry >= self._connection.retries:
-                return verdict
-            if verdict.after is not None and verdict.after > RETRY_AFTER_MAX:
-                return verdict
-            self._sleep(backoff(retry, self._chance(), verdict.after))
+            result = self._attempt(batch)
+            if not isinstance(result, Retry) or retry >= self._connection.retries:
+                return result
+            if result.after is not None and result.after > RETRY_AFTER_MAX:
+                return result
+            self._sleep(backoff(retry, self._chance(), result.after))
             retry += 1
 
-    def _try(self, batch: Batch) -> SendResult:
+    def _attempt(self, batch: Batch) -> SendResult:
         wait = self._next_at - self._monotonic()
         if wait > 0:
             self._sleep(wait)
@@ -141,42 +145,44 @@ class Client:
         try:
             response = self._transport.post(headers, batch.body)
         except TransportError as exc:
-            return failure(exc)
+            return classify_failure(exc)
         return classify(response, now, self._redactor.text, is_temporary(self._credentials))
 
-    def _error(self, verdict: Retry | Refused, delivered: int, total: int) -> DeliveryError:
-        asked = ""
-        if isinstance(verdict, Retry) and verdict.after is not None:
-            asked = f" The service asked to wait {round(verdict.after)} s."
-        text = (
-            f"Cloud Monitor at {self._connection.endpoint} has {delivered} of {total} "
-            f"events: {verdict.problem}.{asked} What to do: {verdict.advice}."
-        )
-        answer = verdict.answer
+    def _error(self, result: Retry | Refused, delivered: int, total: int) -> DeliveryError:
+        advice = result.advice
+        after = result.after if isinstance(result, Retry) else None
+        if after is not None:
+            advice = f"The service asked to wait {round(after)} s. {advice}"
+        redact, answer = self._redactor.text, result.answer
         return DeliveryError(
-            self._redactor.text(text),
-            verdict.kind,
-            verdict.outcome,
+            redact(
+                f"Cloud Monitor ({self._connection.endpoint}) accepted {delivered} of {total} "
+                f"events: {result.problem}"
+            ),
+            result.kind,
+            result.outcome,
+            advice=redact(advice),
             http_status=answer.http_status,
             code=answer.code,
-            message=self._redactor.text(answer.message or verdict.problem),
+            message=redact(answer.message or result.problem),
             request_id=answer.request_id,
-            after=verdict.after if isinstance(verdict, Retry) else None,
+            after=after,
         )
 
 
-def failure(error: TransportError) -> Retry | Refused:
-    """Return what a try without an answer means: Retry, or Refused when it cannot end otherwise."""
-    advice = {
-        "timeout": "check the network and the endpoint, or give a longer timeout; whether the "
-        "events arrived is unknown",
-        "tls": "give the certificate authority as ca_path, and check that endpoint names the host "
-        "of the certificate",
-    }.get(
-        error.kind,
-        "check endpoint, region and network (a VPC endpoint answers inside the VPC only), the "
-        "firewall and the proxy variables",
-    )
+_ADVICE = {
+    "timeout": "Check the network and the endpoint, or set a longer timeout. The events may have "
+    "arrived.",
+    "tls": "Set ca_path to the certificate authority, and check that the certificate is for the "
+    "host in endpoint.",
+    "connection": "Check endpoint, region, network (a VPC endpoint answers inside the VPC only), "
+    "the firewall and the proxy variables.",
+}
+
+
+def classify_failure(error: TransportError) -> Retry | Refused:
+    """Return what an attempt without an answer means: Refused if another one cannot succeed."""
+    advice = _ADVICE.get(error.kind, _ADVICE["connection"])
     if error.permanent:
         return Refused(error.kind, str(error), advice, outcome=Outcome.OUTAGE)
     return Retry(error.kind, str(error), advice)

@@ -1,10 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How to reach the service: the connection that the options describe. Pure, and free of Ansible.
-
-The courier, which imports nothing of Ansible, works with it, too.
-"""
+"""How to reach the service: the connection that the options describe. Pure."""
 
 from __future__ import annotations
 
@@ -22,9 +19,9 @@ from .paths import check_home
 class Connection:
     """How to reach the service, checked and ready to use.
 
-    ``endpoint`` is a base URL without a path, ``timeout`` seconds for one try in total,
-    ``retries`` further tries after the first, ``source_ip`` an address or empty for the
-    host's own, ``ca_path`` a file or directory of certificates.
+    ``endpoint``: a base URL without a path. ``timeout``: seconds for one attempt in total.
+    ``retries``: further attempts after the first. ``source_ip``: an address, or empty for the
+    address of this host. ``ca_path``: a file or directory of certificates.
     """
 
     endpoint: str
@@ -47,23 +44,35 @@ def parse_connection(params: Mapping[str, Any]) -> Connection:
         raise ConfigurationError(
             f"must be a number from 0 to 100 and is {retries}", option="retries"
         )
-    source_ip = (params.get("source_ip") or "").strip()
-    if source_ip:
-        try:
-            ip_address(source_ip)
-        except ValueError as exc:
-            raise ConfigurationError(
-                f"{source_ip!r} is not an IP address",
-                option="source_ip",
-                advice="Omit it to use the address of this host.",
-            ) from exc
     if params.get("ca_path"):
         check_home("ca_path", params["ca_path"])
     return Connection(
         endpoint=endpoint_url(params["region"], params["network"], params.get("endpoint")),
-        source_ip=source_ip,
+        source_ip=_parse_source_ip(params.get("source_ip") or ""),
         timeout=timeout,
         retries=retries,
         validate_certs=params["validate_certs"],
         ca_path=params.get("ca_path") or None,
     )
+
+
+def _parse_source_ip(text: str) -> str:
+    """Return an address as it goes into a header; empty stays empty. Raises ConfigurationError.
+
+    The scope of an IPv6 address (``%eth0``) is left out: it means something on this host only.
+    """
+    address, percent, scope = text.strip().partition("%")
+    if not address and not percent:
+        return ""
+    try:
+        is_ipv6 = ip_address(address).version == 6
+        valid = not percent or (is_ipv6 and scope != "")
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ConfigurationError(
+            f"{text!r} is not an IP address",
+            option="source_ip",
+            advice="Omit it to use the address of this host.",
+        )
+    return address

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where events go: the regions of Cloud Monitor, and a user's own endpoint. Pure.
+"""The URL of the service: the regions of Cloud Monitor, and a user's own endpoint. Pure.
 
 Source of both tables: the endpoint lists of "Report custom events" and "Report monitoring
 data" in the Cloud Monitor documentation, and of Alibaba Cloud's own agent.
@@ -17,7 +17,7 @@ from .signature import RESOURCE
 DEFAULT_REGION = "cn-hangzhou"
 NETWORKS = ("public", "vpc")
 
-# Everybody else uses Hangzhou's, the documented public endpoint.
+# All other regions use the Hangzhou endpoint, the documented public endpoint.
 PUBLIC_REGIONS = ("cn-hangzhou", "cn-shanghai", "cn-beijing", "cn-shenzhen", "ap-southeast-1")
 
 _VPC_ALIYUN_COM = (
@@ -41,9 +41,8 @@ REGIONS = tuple(sorted(VPC_DOMAINS))
 def endpoint_url(region: str, network: str, endpoint: str | None = None) -> str:
     """Return the base URL to send to: scheme, host and port, without a path.
 
-    ``endpoint`` (a full URL) wins; else ``region`` and ``network`` (``public`` or ``vpc``)
-    choose. Raises ConfigurationError for an unknown region or network, or a URL that cannot
-    be one.
+    ``endpoint`` (a full URL) takes precedence over ``region`` and ``network`` (``public`` or
+    ``vpc``). Raises ConfigurationError for an unknown region or network, or an invalid URL.
     """
     if endpoint:
         return _own_endpoint(endpoint)
@@ -82,7 +81,7 @@ def _own_endpoint(endpoint: str) -> str:
 
 
 def _not_a_url(problem: str) -> ConfigurationError:
-    # The URL itself is not shown: what is wrong with it may be a password in it.
+    # The URL itself is not shown, because it may contain a password.
     return ConfigurationError(
         f"is not a usable URL: {problem}",
         option="endpoint",

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One custom event: what a user may give, and what goes over the wire. Pure."""
+"""One custom event: from the form that users write to the form that is sent. Pure."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _DIGITS = re.compile(r"[0-9]{1,19}")
 
 @dataclass(frozen=True)
 class Event:
-    """A custom event that can be sent as it is.
+    """A valid custom event.
 
-    ``name`` and ``content`` are texts, ``group_id`` is an application group's id (0: none),
-    ``time`` is the wire form ``yyyyMMdd'T'HHmmss.SSSZ``.
+    ``name`` and ``content`` are texts. ``group_id`` is the id of an application group, 0 for no
+    group. ``time`` has the wire form ``yyyyMMdd'T'HHmmss.SSSZ``.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Event:
     time: str
 
     def encode(self) -> bytes:
-        """Return the event as JSON, in UTF-8 and without spaces: the bytes that are sent."""
+        """Return the event as compact JSON in UTF-8: the bytes that are sent."""
         wire = {
             "name": self.name,
             "content": self.content,
@@ -57,11 +57,10 @@ class Event:
 def parse_event(
     raw: Mapping[str, Any], now: float, group_id: int = 0, index: int | None = None
 ) -> Event:
-    """Return the event that ``raw`` describes: name, content, group_id, time, as a user gives them.
+    """Return the event that ``raw`` describes: name, content, group_id, time, as users write them.
 
-    ``now`` (epoch seconds) is the time of an event without one, ``group_id`` the group of an
-    event without one; ``index`` is its place in the list, for the error text.
-    Raises InvalidEvent, which names the index and the field.
+    ``now`` (epoch seconds) and ``group_id`` are the defaults of an event that has none. ``index``
+    is its place in the list, for errors. Raises InvalidEvent, which names the index and the field.
     """
     unknown = sorted(str(key) for key in raw if key not in KEYS)
     if unknown:
@@ -81,27 +80,31 @@ def parse_events(raw: Any, now: float, group_id: Any = 0) -> list[Event]:
     """Return the events of the ``events`` option: a list of mappings. See parse_event."""
     if isinstance(raw, (str, bytes, Mapping)) or not isinstance(raw, Sequence):
         raise InvalidInput(
-            f"events: must be a list of events, each with name and content, and is {_kind(raw)}. "
-            "No event was sent."
+            f"must be a list of events, each with name and content, and is {_kind(raw)}",
+            option="events",
+            advice="No event was sent.",
         )
     if not raw:
-        raise InvalidInput("events: the list is empty; give at least one event. No event was sent.")
+        raise InvalidInput(
+            "must have at least one event", option="events", advice="No event was sent."
+        )
     default = _group_id(group_id, None)
     events = []
     for index, item in enumerate(raw):
         if not isinstance(item, Mapping):
             raise InvalidInput(
-                f"events[{index}]: must be a mapping with name and content, and is "
-                f"{_kind(item)}. No event was sent."
+                f"must be a mapping with name and content, and is {_kind(item)}",
+                option=f"events[{index}]",
+                advice="No event was sent.",
             )
         events.append(parse_event(item, now, default, index))
     return events
 
 
 def content_text(value: Any) -> str:
-    """Return ``value`` as the text of a content: a text as it is, anything else as compact JSON.
+    """Return ``value`` as the text of a content: a text unchanged, anything else as compact JSON.
 
-    Raises ValueError or TypeError when there is no JSON for it.
+    Raises ValueError or TypeError if it cannot be written as JSON.
     """
     if isinstance(value, str):
         return str(value)
@@ -194,7 +197,7 @@ def _shown(value: Any) -> str:
 
 
 def _kind(value: Any) -> str:
-    """Say what ``value`` is, in the words of a playbook."""
+    """Return the type of ``value`` in the terms of a playbook."""
     if value is None:
         return "empty"
     names = (

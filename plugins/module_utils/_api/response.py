@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an answer means: delivered, try again, or refused and what to do about it. Pure.
+"""Classify a response: delivered, worth another attempt, or refused and what to do then. Pure.
 
 Sources: the answer codes of the Cloud Monitor documentation ("Report custom events"), and
 Alibaba Cloud's own clients: a refusal may come inside an HTTP 200, and throttling is a 403
@@ -18,9 +18,9 @@ from typing import Any, Callable, Mapping, Union
 
 from .errors import Outcome
 
-# From here on a difference of clocks is worth telling; the service's tolerance is not documented.
+# A smaller difference of the clocks is not reported. The service's tolerance is not documented.
 SKEW_SECONDS = 120
-# A Retry-After of more digits than this means the same: not today.
+# A longer Retry-After means the same: not today.
 _LONGEST_WAIT = 1e9
 _CODE = re.compile(r"[2-5][0-9]{2}")
 
@@ -37,7 +37,7 @@ class Response:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the service said, as far as it said it: for error texts and results."""
+    """The service's answer, as far as there was one, for error texts and results."""
 
     http_status: int | None = None
     code: str | None = None
@@ -103,59 +103,65 @@ def classify(
         return Retry(
             "connection",
             f"the answer was cut off (HTTP {status})",
-            "check the network; whether the events arrived is unknown",
+            "Check the network. The events may have arrived.",
             Answer(status),
         )
     if 300 <= status <= 399:
         return _redirect(status)
-    said = _service_answer(response, redact)
-    if status == 200 and said is not None and said.code == "200":
-        return Delivered(said)
-    if said is not None:
-        return _said_by_service(said, response, sent_at, temporary)
-    return _said_by_something_else(response, redact)
+    answer = _service_answer(response, redact)
+    if status == 200 and answer is not None and answer.code == "200":
+        return Delivered(answer)
+    if answer is not None:
+        return _classify_service_answer(answer, response, sent_at, temporary)
+    return _classify_foreign_answer(response, redact)
 
 
 def _service_answer(response: Response, redact: Callable[[str], str]) -> Answer | None:
-    """Return the service's own words, or None when this is not the form of its answers."""
+    """Return the answer of the service, or None if the response does not have its form."""
     try:
-        body = json.loads(response.body.decode("utf-8"))
+        # In UTF-8, or another encoding of Unicode, with or without a byte order mark.
+        body = json.loads(response.body.decode(json.detect_encoding(response.body)))
     except (ValueError, RecursionError):
         return None
-    # Other interfaces have a "code", too: a login page's, a proxy's. The service's are those of
-    # HTTP (Cloud Monitor documentation), and none of its answers is about a proxy.
+    # Answers of login pages and proxies also have a "code". The service's codes are those of HTTP
+    # (Cloud Monitor documentation), and it never sends the status of a proxy.
     code = str(body.get("code")).strip() if isinstance(body, dict) else ""
     if not _CODE.fullmatch(code) or response.status == 407:
         return None
     return Answer(
         http_status=response.status,
         code=code,
-        message=redact(str(body.get("msg") or body.get("message") or ""))[:500],
+        message=redact(_text(body.get("msg") or body.get("message") or ""))[:500],
         request_id=_request_id(body, redact),
     )
 
 
 def _request_id(body: dict[str, Any], redact: Callable[[str], str]) -> str | None:
     value = body.get("requestId") or body.get("RequestId")
-    return redact(str(value))[:100] if value else None
+    return redact(_text(value))[:100] if value else None
 
 
-def _said_by_service(
-    said: Answer, response: Response, sent_at: float, temporary: bool
+def _text(value: Any) -> str:
+    """Return a value of an answer as text that can be printed: without half surrogate pairs."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
+
+
+def _classify_service_answer(
+    answer: Answer, response: Response, sent_at: float, temporary: bool
 ) -> SendResult:
-    # The body's code is the finer one; a 5xx or 429 of a proxy on the way still says "later".
+    # The code in the body is more specific, but a 5xx or 429 of a proxy still means "later".
     status = response.status
-    code = int(str(said.code))
+    code = int(str(answer.code))
     number = code if code >= 400 and status < 500 and status != 429 else status
-    words = f"HTTP {status}, code {said.code}, message {said.message!r}"
-    lower = said.message.lower()
+    words = f"HTTP {status}, code {answer.code}, message {answer.message!r}"
+    lower = answer.message.lower()
     if number == 429 or "rate limit" in lower or "throttl" in lower:
         return Retry(
             "throttled",
             f"too many requests ({words})",
-            "an account may send 20 requests a second, over all hosts and runs; send several "
-            "events in one task with events",
-            said,
+            "An account may send 20 requests a second in total. Send several events in one task "
+            "with events.",
+            answer,
             _retry_after(response),
             Outcome.THROTTLED,
         )
@@ -163,38 +169,37 @@ def _said_by_service(
         return Retry(
             "server_error",
             f"an error of the service ({words})",
-            "try again later",
-            said,
+            "Try again later.",
+            answer,
             _retry_after(response),
         )
     if number in (401, 403):
-        return _forbidden(said, words, response, sent_at, temporary)
+        return _forbidden(answer, words, response, sent_at, temporary)
     if number == 400:
         return Refused(
             "bad_request",
             f"the request was refused as wrong ({words})",
-            "look at the name, content and time of the events; if they are right, please report "
-            "this as a bug",
-            said,
+            "Check the name, content and time of the events. If they are correct, report a bug.",
+            answer,
         )
     return Refused(
         "refused",
         f"the request was refused ({words})",
-        "check endpoint, region and network",
-        said,
+        "Check endpoint, region and network.",
+        answer,
     )
 
 
 def _forbidden(
-    said: Answer, words: str, response: Response, sent_at: float, temporary: bool
+    answer: Answer, words: str, response: Response, sent_at: float, temporary: bool
 ) -> Refused:
-    if "ram" in said.message.lower().replace(",", " ").split() or "permission" in words.lower():
+    if "ram" in answer.message.lower().replace(",", " ").split() or "permission" in words.lower():
         return Refused(
             "permission",
             f"the AccessKey may not report events ({words})",
-            "give its RAM user or role the policy AliyunCloudMonitorFullAccess, or a policy that "
-            "allows cms:PutCustomEvent",
-            said,
+            "Attach the policy AliyunCloudMonitorFullAccess, or a policy that allows "
+            "cms:PutCustomEvent, to its RAM user or role.",
+            answer,
         )
     skew = clock_skew(response, sent_at)
     if skew is not None and abs(skew) >= SKEW_SECONDS:
@@ -203,16 +208,16 @@ def _forbidden(
             f"the signature was refused ({words}), and this machine's clock is "
             f"{round(abs(skew) / 60)} minutes {'ahead of' if skew > 0 else 'behind'} the "
             "service's",
-            "set the clock, for example with an NTP service",
-            said,
+            "Set the clock, for example with an NTP service.",
+            answer,
             Outcome.REFUSED_FOR_NOW,
         )
     return Refused(
         "signature",
         f"the signature was refused ({words})",
-        "check that access_key_secret belongs to access_key_id, that the AccessKey is active, "
-        "and that a temporary one comes with its security_token and has not expired",
-        said,
+        "Check that access_key_secret belongs to access_key_id and that the AccessKey is active. "
+        "Temporary credentials also need their security_token and must not have expired.",
+        answer,
         Outcome.REFUSED_FOR_NOW if temporary else Outcome.REFUSED,
     )
 
@@ -220,22 +225,23 @@ def _forbidden(
 def _redirect(status: int) -> Refused:
     return Refused(
         "redirect",
-        f"the answer is a redirect (HTTP {status}), which is not followed: it would hand the "
-        "signed request to another host",
-        "check endpoint for http instead of https, and the network for a login page or a proxy",
+        f"the answer is a redirect (HTTP {status}), and a signed request is not sent to another "
+        "host",
+        "Check that endpoint does not have http instead of https, and the network for a login "
+        "page or a proxy.",
         Answer(http_status=status),
         outcome=Outcome.OUTAGE,
     )
 
 
-def _said_by_something_else(response: Response, redact: Callable[[str], str]) -> SendResult:
+def _classify_foreign_answer(response: Response, redact: Callable[[str], str]) -> SendResult:
     status = response.status
     answer = Answer(http_status=status)
     if status == 429:
         return Retry(
             "throttled",
             "too many requests (HTTP 429)",
-            "an account may send 20 requests a second, over all hosts and runs",
+            "An account may send 20 requests a second in total.",
             answer,
             _retry_after(response),
             Outcome.THROTTLED,
@@ -244,15 +250,15 @@ def _said_by_something_else(response: Response, redact: Callable[[str], str]) ->
         return Retry(
             "server_error",
             f"an error of the service or of a proxy on the way (HTTP {status})",
-            "try again later",
+            "Try again later.",
             answer,
             _retry_after(response),
         )
     if status == 407:
         return Refused(
             "proxy",
-            "the proxy wants a password (HTTP 407)",
-            "put it into the http_proxy or https_proxy variable",
+            "the proxy requires a password (HTTP 407)",
+            "Add it to the http_proxy or https_proxy variable.",
             answer,
             outcome=Outcome.OUTAGE,
         )
@@ -260,7 +266,7 @@ def _said_by_something_else(response: Response, redact: Callable[[str], str]) ->
         "not_the_service",
         f"something that is not Cloud Monitor answered (HTTP {status}, "
         f"{redact(response.headers.get('content-type') or 'no content type')[:100]})",
-        "check endpoint, and the network for a login page or a proxy that answers by itself",
+        "Check endpoint, and the network for a login page or a proxy that answers instead.",
         answer,
         outcome=Outcome.OUTAGE,
     )
@@ -278,7 +284,10 @@ def _retry_after(response: Response) -> float | None:
 
 
 def clock_skew(response: Response, sent_at: float) -> float | None:
-    """Return how many seconds our clock is ahead of the answer's Date header."""
+    """Return how many seconds this machine's clock is ahead of the response's Date header.
+
+    None if the response has no usable date.
+    """
     theirs = _http_epoch(response.headers.get("date", ""))
     return None if theirs is None else sent_at - theirs
 

@@ -55,17 +55,17 @@ class TransportError(Exception):
 
 
 def own_address() -> str:
-    """Return the IP address that this host speaks to the world with, for ``x-cms-ip``.
+    """Return the IP address from which this host sends, for ``x-cms-ip``.
 
-    Connecting a UDP socket sends nothing; the kernel only chooses the source address.
-    Falls back to IPv6, and to 127.0.0.1 on a host without a way out.
+    Connecting a UDP socket sends nothing. The kernel only chooses the source address.
+    Falls back to IPv6, and to 127.0.0.1 on a host without a route.
     """
     # Addresses that the RFCs 5737 and 3849 set aside for documentation.
     for family, target in ((socket.AF_INET, "203.0.113.1"), (socket.AF_INET6, "2001:db8::1")):
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as probe:
                 probe.connect((target, 9))
-                return str(probe.getsockname()[0])
+                return str(probe.getsockname()[0]).partition("%")[0]
         except OSError:
             continue
     return "127.0.0.1"

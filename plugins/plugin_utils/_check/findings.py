@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ...module_utils._api.response import SKEW_SECONDS, Delivered, Refused, Retry, SendResult
+from ...module_utils._api.response import SKEW_SECONDS, Delivered, Retry, SendResult
 
 OK, WRONG, SKIPPED, NOTE = "ok", "WRONG", "skipped", "note"
 
@@ -83,7 +83,7 @@ def _endpoint(attempt: Attempt) -> Finding:
         )
     out_of_order = isinstance(verdict, Retry) and not attempt.signed
     if verdict.kind in _NO_ANSWER or lies_between or out_of_order:
-        return Finding("endpoint", WRONG, f"{where}: {verdict.problem}", _fix(verdict))
+        return Finding("endpoint", WRONG, f"{where}: {verdict.problem}", verdict.advice)
     return Finding("endpoint", OK, f"{where} answers")
 
 
@@ -126,11 +126,7 @@ def _event(attempt: Attempt) -> list[Finding]:
         return [Finding("test event", SKIPPED, "the endpoint has to be right first")]
     if verdict.kind == "clock":
         return [Finding("test event", SKIPPED, "refused, and the clock has to be right first")]
-    return [Finding("test event", WRONG, verdict.problem, _fix(verdict))]
-
-
-def _fix(verdict: Retry | Refused) -> str:
-    return verdict.advice[:1].upper() + verdict.advice[1:] + "."
+    return [Finding("test event", WRONG, verdict.problem, verdict.advice)]
 
 
 def table(findings: Iterable[Finding]) -> list[str]:

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...module_utils._api.batch import batches
-from ...module_utils._api.client import Client, failure
+from ...module_utils._api.client import Client, classify_failure
 from ...module_utils._api.connection import Connection
 from ...module_utils._api.credentials import Credentials
 from ...module_utils._api.event import parse_event
@@ -185,7 +185,7 @@ class Witness:
     def verdict(self, redact: Callable[[str], str]) -> SendResult:
         """Return what the last try means."""
         if self._answer is None:
-            return failure(self._error)
+            return classify_failure(self._error)
         return classify(self._answer, self._sent_at, redact)
 
     @property

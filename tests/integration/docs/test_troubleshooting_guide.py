@@ -19,8 +19,8 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.docs.messages import GAP
 TEXTS = texts_of_page(guide("guide_troubleshooting"))
 ONE: dict[str, Any] = {"name": "n", "content": "c", "retries": 0}
 SENTENCE = re.compile(
-    r"Cloud Monitor at \S+ has \d+ of \d+ events: (?P<problem>.*?)\."
-    r"(?: The service asked to wait \d+ s\.)? What to do: (?P<advice>.*)\."
+    r"Cloud Monitor \(\S+\) accepted \d+ of \d+ events: (?P<problem>.*?)\. "
+    r"(?:The service asked to wait \d+ s\. )?(?P<advice>[A-Z].*)"
 )
 # Each fault of the receiver, and the kind of error that it makes.
 FAULTS = {

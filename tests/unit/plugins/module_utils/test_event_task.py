@@ -9,6 +9,7 @@ import json
 import socket
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -34,6 +35,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event_task im
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import CONNECTION_OPTIONS
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.loopback import (
+    Talk,
     serving,
     unused_port,
 )
@@ -176,7 +178,7 @@ def test_a_refusal_fails_with_everything_that_is_needed_to_go_on(options: Any) -
         "message": "syntax error",
         "request_id": "7B1C",
     }
-    assert "What to do: look at the name" in result["msg"]
+    assert "Check the name" in result["msg"]
     assert "warnings" not in result
 
 
@@ -224,7 +226,10 @@ def test_no_secret_is_in_any_result(options: Any, source: str, check_mode: bool)
 def test_the_events_may_be_delivered_by_somebody_else(options: Any) -> None:
     seen: list[tuple[Connection, Credentials]] = []
 
-    def deliver(connection: Connection, credentials: Credentials) -> dict[str, Any]:
+    def deliver(
+        sending: list[Event], connection: Connection, credentials: Credentials
+    ) -> dict[str, Any]:
+        assert sending == events()
         seen.append((connection, credentials))
         return {"changed": True, "delivered": 1, "requests": 1}
 
@@ -286,15 +291,84 @@ def test_wrong_input_always_fails_and_an_outage_may_warn(
     assert added.get("failed", False) is fails
     assert ("warnings" in added) is not fails
     assert added["undelivered"] == [events(1)[0].as_option()]
+    assert (added["undelivered_count"], added["resume_from"]) == (1, 0)
+
+
+def test_a_failure_returns_the_first_hundred_events_and_where_to_go_on(options: Any) -> None:
+    answers = iter([answer(200, '{"code":"200"}'), answer(400, '{"code":"400"}')])
+
+    def script(talk: Talk) -> None:
+        while talk.hear():
+            talk.say(next(answers))
+
+    sending = events(350)
+    with serving(script) as server:
+        result = run(options(endpoint=server.url()), sending)
+
+    assert (result["failed"], result["delivered"]) == (True, 100)
+    assert result["undelivered"] == [event.as_option() for event in sending[100:200]]
+    assert (result["undelivered_count"], result["resume_from"]) == (250, 100)
+
+
+def test_a_task_without_events_has_none_that_were_not_accepted() -> None:
+    added = error_result(InvalidInput("x"), "fail", None)
+
+    assert not added.keys() & {"undelivered", "undelivered_count", "resume_from"}
+
+
+@pytest.mark.parametrize("source", ["options", "environment", "chain"])
+@pytest.mark.parametrize("deliver", [None, "elsewhere"])
+def test_a_secret_is_masked_in_the_events_that_are_sent(
+    options: Any, source: str, deliver: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = "tokenTOKEN/" * 20
+    environ = {}
+    key = {"access_key_id": "an-id", "access_key_secret": SECRET, "security_token": token}
+    if source != "options":
+        key = {"access_key_id": "", "access_key_secret": ""}
+    if source == "environment":
+        environ = {
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": "an-id",
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET,
+            "ALIBABA_CLOUD_SECURITY_TOKEN": token,
+        }
+    if source == "chain":
+        found = Credentials("an-id", SECRET, token, "chain")
+        monkeypatch.setattr(_event_task, "resolve_credentials", lambda *_arguments: found)
+    elsewhere: list[Event] = []
+
+    def send_elsewhere(sending: list[Event], *_arguments: object) -> dict[str, Any]:
+        elsewhere.extend(sending)
+        return {"changed": True}
+
+    content = json.dumps({"message": f"signed with {SECRET}", "url": "https://x/?" + quote(token)})
+    event = Event(f"name {SECRET}", content, 0, WIRE)
+    heard: list[bytes] = []
+    with serving(hearing(heard)) as server:
+        params = options(endpoint=server.url(), **key)
+        result = send_events(
+            [event], params, environ, True, False, send_elsewhere if deliver else None
+        )
+
+    sent = b"".join(heard).partition(b"\r\n\r\n")[2].decode() or repr(elsewhere)
+    assert SECRET not in sent
+    assert "tokenTOKEN" not in sent
+    assert "signed with ********" in sent
+    assert "name ********" in sent
+    if not deliver:
+        shown = result["events"][0]
+        wire = json.loads(sent)[0]
+        assert (shown["name"], shown["content"]) == (wire["name"], wire["content"])
 
 
 def test_a_diff_shows_the_events_and_how_many_more_there_are() -> None:
-    shown = events_diff(events(103, "部署"))
+    options = [event.as_option() for event in events(100, "部署")]
+    shown = events_diff(options, 103)
 
     assert shown["before"] == ""
     assert shown["after"].count("部署") == 100
     assert shown["after"].endswith("... and 3 more\n")
-    assert json.loads(events_diff(events(2))["after"]) == [event.as_option() for event in events(2)]
+    assert json.loads(events_diff(options[:2], 2)["after"]) == options[:2]
 
 
 @pytest.mark.parametrize(
@@ -316,14 +390,17 @@ def test_one_event_or_a_list_of_them(params: dict[str, Any], count: int, single:
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ({}, "name, events: neither is given"),
-        ({"group_id": 7, "time": 0}, "name, events: neither is given"),
+        ({}, "name, events: one of them is required"),
+        ({"group_id": 7, "time": 0}, "name, events: one of them is required"),
         ({"name": "n"}, "content: is missing"),
         ({"content": "c"}, "name: is missing"),
-        ({"events": [], "name": "n"}, "name: cannot stand beside events"),
-        ({"events": [], "name": "n", "content": "c"}, "content, name: cannot stand beside events"),
-        ({"events": [{}], "time": 0}, "time: cannot stand beside events"),
-        ({"events": []}, "events: the list is empty"),
+        ({"events": [], "name": "n"}, "name: cannot be combined with events"),
+        (
+            {"events": [], "name": "n", "content": "c"},
+            "content, name: cannot be combined with events",
+        ),
+        ({"events": [{}], "time": 0}, "time: cannot be combined with events"),
+        ({"events": []}, "events: must have at least one event"),
         ({"events": "x"}, "events: must be a list of events"),
         ({"events": [{"name": "n"}]}, "events[0].content: is missing"),
     ],

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ground of the actions, as far as it needs no running playbook."""
+"""The base class of the event actions, as far as it needs no running playbook."""
 
 from __future__ import annotations
 
@@ -89,11 +89,33 @@ def test_the_process_s_own_environment_does_not_count(monkeypatch: pytest.Monkey
     assert validated({"name": "n"}, {"CLOUDMONITOR_TIMEOUT": "2"})["timeout"] == 2.0
 
 
-def test_a_wrong_variable_is_named_as_the_source_of_the_trouble() -> None:
-    with pytest.raises(InvalidInput, match="environment variable CLOUDMONITOR_NETWORK") as caught:
-        validated({"name": "n"}, {"CLOUDMONITOR_NETWORK": "lan"})
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("CLOUDMONITOR_NETWORK", "lan", "network must be one of: public, vpc"),
+        ("CLOUDMONITOR_TIMEOUT", "soon", "timeout"),
+        ("CLOUDMONITOR_RETRIES", "1.5", "retries"),
+        ("CLOUDMONITOR_VALIDATE_CERTS", "perhaps", "validate_certs"),
+    ],
+)
+def test_an_invalid_value_of_a_variable_names_the_variable(
+    variable: str, value: str, words: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        validated({"name": "n"}, {variable: value})
 
-    assert "network" in str(caught.value)
+    assert caught.value.option == variable
+    assert words in str(caught.value)
+
+
+def test_an_invalid_value_of_the_task_does_not_name_a_variable() -> None:
+    # The name of an option that a variable supplies is also a word of this error.
+    environ = {"CLOUDMONITOR_TIMEOUT": "2"}
+    with pytest.raises(InvalidInput) as caught:
+        validated({"name": "n", "retries": "timeout"}, environ)
+
+    assert caught.value.option is None
+    assert "CLOUDMONITOR" not in str(caught.value)
 
 
 def test_an_unknown_option_is_named_with_the_module() -> None:

@@ -24,7 +24,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.client im
     Client,
     SendSummary,
     backoff,
-    failure,
+    classify_failure,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connection import Connection
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentials import (
@@ -240,7 +240,7 @@ def test_after_a_refusal_what_is_left_is_handed_back_in_order() -> None:
     assert (report.delivered, report.requests) == (100, 2)
     assert report.undelivered == tuple(events_of(250)[100:])
     assert report.error is not None
-    assert "has 100 of 250 events" in str(report.error)
+    assert "accepted 100 of 250 events" in str(report.error)
 
 
 def test_what_was_handed_back_completes_the_job_when_it_is_given_again() -> None:
@@ -264,9 +264,9 @@ def test_the_error_says_what_where_and_what_to_do() -> None:
 
     assert report.error is not None
     assert str(report.error) == (
-        f"Cloud Monitor at {ENDPOINT} has 0 of 2 events: the request was refused as wrong "
-        "(HTTP 400, code 400, message 'syntax error'). What to do: look at the name, content and "
-        "time of the events; if they are right, please report this as a bug."
+        f"Cloud Monitor ({ENDPOINT}) accepted 0 of 2 events: the request was refused as wrong "
+        "(HTTP 400, code 400, message 'syntax error'). Check the name, content and time of the "
+        "events. If they are correct, report a bug."
     )
     assert report.error.as_result() == {
         "kind": "bad_request",
@@ -412,13 +412,13 @@ def test_every_event_is_either_delivered_or_handed_back(
 @pytest.mark.parametrize(
     ("kind", "advice"),
     [
-        ("timeout", "longer timeout; whether the events arrived is unknown"),
+        ("timeout", "longer timeout. The events may have arrived."),
         ("tls", "ca_path"),
         ("connection", "firewall and the proxy variables"),
     ],
 )
 def test_every_way_of_getting_no_answer_has_its_advice(kind: str, advice: str) -> None:
-    verdict: Any = failure(TransportError(kind, "why"))
+    verdict: Any = classify_failure(TransportError(kind, "why"))
 
     assert (verdict.kind, verdict.problem) == (kind, "why")
     assert advice in verdict.advice

@@ -222,7 +222,7 @@ def test_one_wrong_event_among_ten_thousand_is_named_by_its_index_from_zero() ->
         ({"name": "n"}, "and is a mapping"),
         (42, "and is a number"),
         (b"bytes", "must be a list"),
-        ([], "the list is empty"),
+        ([], "must have at least one event"),
         (["text"], "events[0]: must be a mapping with name and content, and is text"),
         ([{"name": "n", "content": "c"}, None], "events[1]: must be a mapping"),
         ([[]], "and is a list"),

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+from dataclasses import FrozenInstanceError
 from email.utils import formatdate
 from typing import Any
 
@@ -25,6 +27,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.response 
 )
 
 SENT_AT = 1508741079.0
+HTML = b"<html>"
 DENIED = "cannot upload event, please use ram to auth"
 
 
@@ -92,7 +95,7 @@ def test_trouble_that_may_pass_is_tried_again(status: int, body: bytes, kind: st
         (200, said("400", "syntax error"), "bad_request", "name, content and time"),
         (403, said("403", "Signature does not match"), "signature", "access_key_secret belongs to"),
         (200, said("403", "bad sign"), "signature", "access_key_secret belongs to"),
-        (401, said("401", ""), "signature", "has not expired"),
+        (401, said("401", ""), "signature", "must not have expired"),
         (403, said("403", DENIED), "permission", "cms:PutCustomEvent"),
         (200, said("403", DENIED), "permission", "AliyunCloudMonitorFullAccess"),
         (403, said("403", "No Permission"), "permission", "cms:PutCustomEvent"),
@@ -190,7 +193,7 @@ def test_an_answer_that_was_cut_off_proves_nothing(status: int, body: bytes) -> 
 
     assert isinstance(verdict, Retry)
     assert verdict.kind == "connection"
-    assert "whether the events arrived is unknown" in verdict.advice
+    assert "The events may have arrived." in verdict.advice
 
 
 @pytest.mark.parametrize(
@@ -302,3 +305,192 @@ def test_any_answer_gets_exactly_one_verdict(
 def test_no_other_status_is_ever_a_success(status: int, body: bytes) -> None:
     if status != 200:
         assert not isinstance(answered(status, body), Delivered)
+
+
+def kind_name(verdict: SendResult) -> str:
+    return "delivered" if isinstance(verdict, Delivered) else verdict.kind
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("199", "not_the_service"),
+        ("200", "delivered"),
+        ("201", "refused"),
+        ("399", "refused"),
+        ("400", "bad_request"),
+        ("401", "signature"),
+        ("402", "refused"),
+        ("403", "signature"),
+        ("404", "refused"),
+        ("407", "refused"),
+        ("408", "server_error"),
+        ("409", "refused"),
+        ("428", "refused"),
+        ("429", "throttled"),
+        ("430", "refused"),
+        ("499", "refused"),
+        ("500", "server_error"),
+        ("599", "server_error"),
+        ("600", "not_the_service"),
+    ],
+)
+def test_inside_http_200_the_code_decides(code: str, kind: str) -> None:
+    assert kind_name(answered(200, said(code))) == kind
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (600, "500", "refused"),
+        (403, "399", "signature"),
+        (403, "400", "bad_request"),
+        (403, "404", "refused"),
+        (404, "403", "signature"),
+        (428, "400", "bad_request"),
+        (429, "400", "throttled"),
+        (430, "400", "bad_request"),
+        (499, "400", "bad_request"),
+        (500, "400", "server_error"),
+        (501, "400", "server_error"),
+        (599, "400", "server_error"),
+    ],
+)
+def test_a_code_of_an_error_is_finer_than_the_status_unless_that_says_later(
+    status: int, code: str, kind: str
+) -> None:
+    assert kind_name(answered(status, said(code))) == kind
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (199, "not_the_service"),
+        (299, "not_the_service"),
+        (300, "redirect"),
+        (399, "redirect"),
+        (400, "not_the_service"),
+        (406, "not_the_service"),
+        (407, "proxy"),
+        (408, "server_error"),
+        (409, "not_the_service"),
+        (428, "not_the_service"),
+        (429, "throttled"),
+        (430, "not_the_service"),
+        (499, "not_the_service"),
+        (500, "server_error"),
+        (501, "server_error"),
+        (599, "server_error"),
+    ],
+)
+def test_without_words_of_the_service_the_status_decides(status: int, kind: str) -> None:
+    assert kind_name(answered(status, HTML)) == kind
+
+
+@pytest.mark.parametrize("status", [199, 201, 299])
+def test_only_http_200_is_a_success(status: int) -> None:
+    assert kind_name(answered(status, said("200"))) == "refused"
+
+
+@pytest.mark.parametrize(
+    ("code", "msg"),
+    [
+        ("400", "syntax"),
+        ("403", "bad sign"),
+        ("403", "no permission"),
+        ("404", "what?"),
+        ("429", "slow down"),
+        ("500", "oops"),
+    ],
+)
+def test_a_problem_repeats_what_the_service_said_once_and_in_brackets(code: str, msg: str) -> None:
+    verdict = answered(200, said(code, msg))
+
+    assert not isinstance(verdict, Delivered)
+    assert verdict.problem.endswith(f"(HTTP 200, code {code}, message {msg!r})")
+    assert "%" not in verdict.problem
+
+
+def test_a_wrong_clock_is_told_after_what_the_service_said() -> None:
+    verdict = answered(403, said("403", "bad"), date="Mon, 23 Oct 2017 06:00:00 GMT")
+
+    assert isinstance(verdict, Refused)
+    assert verdict.problem == (
+        "the signature was refused (HTTP 403, code 403, message 'bad'), and this machine's clock "
+        "is 45 minutes ahead of the service's"
+    )
+
+
+def test_what_is_repeated_is_cut_at_a_fixed_length() -> None:
+    verdict = answered(500, said("500", "m" * 1000, requestId="r" * 1000))
+
+    assert verdict.answer == Answer(500, "500", "m" * 500, "r" * 100)
+
+
+def test_the_type_of_a_foreign_answer_is_cut_at_a_fixed_length() -> None:
+    verdict = answered(404, HTML, content_type="t" * 1000)
+
+    assert isinstance(verdict, Refused)
+    assert verdict.problem.endswith(f"(HTTP 404, {'t' * 100})")
+
+
+def test_an_answer_is_whole_unless_it_is_said_to_be_cut_off() -> None:
+    assert Response(200, {}, b"").complete is True
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Response(200, {}, b""),
+        Answer(200),
+        Delivered(Answer(200)),
+        Retry("timeout", "p", "a"),
+        Refused("proxy", "p", "a"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_was_said_cannot_be_changed(value: Any) -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, next(iter(vars(value))), None)
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding"),
+    [
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+        (codecs.BOM_UTF32_BE, "utf-32-be"),
+        (b"", "utf-16-le"),
+    ],
+)
+def test_an_answer_with_a_byte_order_mark_is_the_service_s(mark: bytes, encoding: str) -> None:
+    assert isinstance(answered(200, mark + '{"code":"200","msg":""}'.encode(encoding)), Delivered)
+
+    refused = answered(400, mark + '{"code":"400","msg":"错误"}'.encode(encoding))
+    assert isinstance(refused, Refused)
+    assert (refused.kind, refused.answer.message) == ("bad_request", "错误")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        codecs.BOM_UTF8,
+        codecs.BOM_UTF8 * 2 + said("200"),
+        codecs.BOM_UTF16_LE + said("200"),
+        said("200")[:-1] + b"\xff}",
+        b"\0",
+    ],
+)
+def test_a_byte_order_mark_alone_does_not_make_an_answer(body: bytes) -> None:
+    refused = answered(200, body)
+
+    assert isinstance(refused, Refused)
+    assert refused.kind == "not_the_service"
+
+
+def test_the_text_of_an_answer_can_be_printed() -> None:
+    refused = answered(400, b'{"code":"400","msg":"\\ud800","requestId":"\\udfff"}')
+
+    assert (refused.answer.message, refused.answer.request_id) == ("?", "?")

@@ -115,14 +115,14 @@ def attempts() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
 
 
-def soon(what: Callable[[], bool], seconds: float = 1.0) -> bool:
+def soon(what: Callable[[], bool], seconds: float = 3.0) -> bool:
     deadline = time.monotonic() + seconds
     while not what() and time.monotonic() < deadline:
         time.sleep(0.01)
     return what()
 
 
-def assert_it_ends(transport: Transport, body: bytes = BODY, within: float = TIMEOUT + 1) -> str:
+def assert_it_ends(transport: Transport, body: bytes = BODY, within: float = TIMEOUT + 3) -> str:
     """Make two attempts that get no answer; return the kind of the error."""
     kinds = []
     for _unused in range(2):
