@@ -18,16 +18,16 @@ class DeliveryStatus:
 
     ``accepted``: requests that the service has accepted. ``outages``: attempts in a row that
     failed with an outage. ``finish_attempts``: attempts since the courier has read the finish of
-    the run. ``outcome`` and ``kind``: those of the last attempt's error, None and "" after an
-    accepted one. ``text``: what is wrong and what to do, for people.
+    the run. ``outcome``, ``kind`` and ``text``: those of the last attempt's error, None after an
+    accepted attempt. ``text`` is for people.
     """
 
     accepted: int = 0
     outages: int = 0
     finish_attempts: int = 0
     outcome: Outcome | None = None
-    kind: str = ""
-    text: str = ""
+    kind: str | None = None
+    text: str | None = None
 
     def after_attempt(self, error: DeliveryError | None, finish_is_known: bool) -> DeliveryStatus:
         """Return the status after one more attempt."""
@@ -50,13 +50,19 @@ class DeliveryStatus:
     @staticmethod
     def parse(raw: Mapping[str, Any]) -> DeliveryStatus:
         """Return the status that ``dump`` wrote. Anything unusable counts as not known."""
-        values = {
-            name: raw[name]
-            for name, default in asdict(DeliveryStatus()).items()
-            if name != "outcome" and type(raw.get(name)) is type(default)
-        }
-        outcomes = {outcome.value: outcome for outcome in Outcome}
-        name = raw.get("outcome")
         return DeliveryStatus(
-            **values, outcome=outcomes.get(name) if isinstance(name, str) else None
+            accepted=_count(raw.get("accepted")),
+            outages=_count(raw.get("outages")),
+            finish_attempts=_count(raw.get("finish_attempts")),
+            outcome=next((one for one in Outcome if one.value == raw.get("outcome")), None),
+            kind=_text(raw.get("kind")),
+            text=_text(raw.get("text")),
         )
+
+
+def _count(value: object) -> int:
+    return value if type(value) is int else 0
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

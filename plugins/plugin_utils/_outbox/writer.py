@@ -159,12 +159,10 @@ class OutboxWriter:
 
     def _result(self, decision: Decision, status: DeliveryStatus, seconds: float) -> WaitResult:
         if decision is Decision.REFUSED:
-            return self._refused(status.text)
-        reason = status.text
+            return self._refused(status.text or "Cloud Monitor refused them.")
+        reason = status.text or f"Cloud Monitor did not answer within {seconds:g} s."
         if decision is Decision.NO_COURIER:
-            reason = reason or "The process that delivers them has ended."
-        if decision is Decision.TIMEOUT:
-            reason = reason or f"Cloud Monitor did not answer within {seconds:g} s."
+            reason = status.text or "The process that delivers them has ended."
         return WaitResult(
             decision,
             f"not all events of this run are delivered; they wait in the outbox "

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A project that has the callback enabled, as a user's has, and real runs of its playbooks."""
+"""A project with the callback enabled, and real runs of its playbooks."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def fail(text: str = "migration failed", **keywords: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Ended:
-    """What a run came to."""
+    """The result of a run."""
 
     rc: int
     output: quiet.Said
@@ -97,7 +97,7 @@ class Ended:
 
 
 class Running:
-    """One command at work. Its output goes to a file, so that nobody waits for a reader."""
+    """A running command. Its output goes to a file, so that it never waits for a reader."""
 
     def __init__(self, command: Sequence[str | Path], folder: Path, env: dict[str, str]) -> None:
         self._output = folder / (f"output-{time.monotonic_ns()}")
@@ -115,7 +115,7 @@ class Running:
 
     @property
     def output(self) -> str:
-        """What it has said up to now."""
+        """The output up to now."""
         return self._output.read_text(encoding="utf-8", errors="replace")
 
     def kill(self, number: int = signal.SIGKILL) -> None:
@@ -139,7 +139,7 @@ class Running:
 
 
 class Project:
-    """A folder with ansible.cfg, an inventory, playbooks, and an outbox of its own."""
+    """A folder with ansible.cfg, an inventory, playbooks and an outbox."""
 
     def __init__(self, folder: Path, receiver: Receiver) -> None:
         folder.mkdir()
@@ -303,7 +303,7 @@ def project(tmp_path: Path, receiver: Receiver) -> Iterator[Project]:
 
 
 def check_contents(receiver: Receiver) -> None:
-    """Hold every event against the published schema and the limits of a content."""
+    """Check every event against the published schema and the limits of a content."""
     schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
     order = list(schema["properties"])
     for event in receiver.events:

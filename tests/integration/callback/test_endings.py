@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""However a run ends, it is reported: one start, one finish with the true verdict."""
+"""Every end of a run is reported: one start, and one finish with the true status."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MIGRATE = [{"host": "h1", "task": "Migrate"}]
 
 @dataclass(frozen=True)
 class Ending:
-    """Plays, and what their run has to come to. ``hosts`` are the counts that are not HOSTS'."""
+    """Plays and the expected end of their run. ``hosts``: the counts that differ from HOSTS."""
 
     plays: list[dict[str, Any]]
     rc: int
@@ -81,7 +81,7 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_an_ending_is_reported_once_and_truly(project: Project, name: str) -> None:
+def test_an_end_is_reported_once_and_correctly(project: Project, name: str) -> None:
     ending = ENDINGS[name]
     project.write("broken.yml", "- debug: {msg: [\n")
 
@@ -96,7 +96,7 @@ def test_an_ending_is_reported_once_and_truly(project: Project, name: str) -> No
 
 
 def check_events(events: list[Content], status: str, reason: str | None = None) -> Content:
-    """Hold the events of one deployment against a status; return the finish."""
+    """Check the events of one deployment against a status; return the finish."""
     names = [START, FINISH] + [FAILURE] * (status in ("failed", "aborted"))
     assert [event["event"] for event in events] == names, events
     start, finish = events[0], events[1]
@@ -148,7 +148,7 @@ def test_an_interrupted_run_is_reported_as_aborted(
     assert project.waiting() == project.dead() == []
 
 
-def test_a_run_that_went_with_its_machine_is_reported_by_the_next_one(project: Project) -> None:
+def test_the_next_run_reports_a_run_whose_machine_is_gone(project: Project) -> None:
     run = project.start(
         [play(project.wait_task())], CLOUDMONITOR_DEPLOYMENT_ID="A", CLOUDMONITOR_GROUP_ID="7"
     )
@@ -172,7 +172,7 @@ def test_a_run_that_went_with_its_machine_is_reported_by_the_next_one(project: P
     assert project.waiting() == project.dead() == []
 
 
-def test_a_run_whose_start_was_not_delivered_is_reported_in_order(project: Project) -> None:
+def test_an_undelivered_start_is_delivered_before_its_finish(project: Project) -> None:
     project.receiver.set_faults(["hang*inf"])
     run = project.start([play(project.wait_task())], CLOUDMONITOR_DEPLOYMENT_ID="A")
     project.under_way()
@@ -189,7 +189,7 @@ def test_a_run_whose_start_was_not_delivered_is_reported_in_order(project: Proje
     check_events(project.events(id="A"), "aborted", "lost")
 
 
-def test_each_playbook_of_a_command_line_is_a_deployment_with_counts_of_its_own(
+def test_each_playbook_of_a_command_line_is_a_separate_deployment(
     project: Project,
 ) -> None:
     project.write("one.yml", [play(say(), {"block": [fail(**ON_H1)], "rescue": [say()]})])
@@ -211,7 +211,7 @@ def test_each_playbook_of_a_command_line_is_a_deployment_with_counts_of_its_own(
     assert len(project.events()) == 5
 
 
-def test_two_playbooks_without_an_id_have_ids_of_their_own(project: Project) -> None:
+def test_two_playbooks_without_an_id_get_different_ids(project: Project) -> None:
     project.write("one.yml", [play(say())])
 
     ended = project.run("one.yml", "one.yml")

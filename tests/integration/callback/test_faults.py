@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever the endpoint does, the run ends soon and as it would; later everything arrives."""
+"""Whatever the endpoint does, a run ends soon with its own status; later all events arrive."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_filled_queue_of_connections_drops_syn() -> None:
 
 
 @pytest.mark.parametrize("faults", [SLOW, THROTTLED, OUTAGES], ids=["slow", "throttled", "outages"])
-def test_a_run_ends_as_it_would_and_the_next_healthy_one_delivers_everything(
+def test_a_run_keeps_its_status_and_the_next_healthy_run_delivers_everything(
     project: Project, faults: list[str]
 ) -> None:
     project.write("fails.yml", [play(say(), fail())])
@@ -125,7 +125,7 @@ def test_a_run_ends_as_it_would_and_the_next_healthy_one_delivers_everything(
     assert project.waiting() == project.dead() == []
 
 
-def test_what_is_refused_is_kept_with_its_reason_and_can_be_sent_again(project: Project) -> None:
+def test_refused_events_are_kept_with_their_reason_and_can_be_sent_again(project: Project) -> None:
     project.write("fails.yml", [play(say(), fail())])
     with ExitStack() as stack:
         runs = [
@@ -266,7 +266,7 @@ def test_an_outage_in_the_middle_of_a_run_loses_and_repeats_nothing(project: Pro
     assert [event["event"] for event in project.events()] == [START, FINISH, FAILURE]
 
 
-def test_the_courier_goes_on_after_the_run_for_as_long_as_linger_says(project: Project) -> None:
+def test_delivery_continues_after_the_run_for_linger_seconds(project: Project) -> None:
     project.receiver.set_faults(["status=500*inf"])
     ended = project.run([play(say())], CLOUDMONITOR_LINGER="60")
     assert len(ended.warnings) == 1, ended.output
@@ -279,7 +279,7 @@ def test_the_courier_goes_on_after_the_run_for_as_long_as_linger_says(project: P
     assert project.waiting() == []
 
 
-def test_a_courier_that_is_told_to_leave_tries_once_more_and_leaves(project: Project) -> None:
+def test_a_terminated_courier_makes_one_last_attempt(project: Project) -> None:
     project.receiver.set_faults(["hang*inf"])
     ended = project.run(
         [play(say())],
@@ -300,7 +300,7 @@ def test_a_courier_that_is_told_to_leave_tries_once_more_and_leaves(project: Pro
     assert project.waiting() == []
 
 
-def test_a_courier_that_is_told_to_leave_while_it_starts_tries_once_all_the_same(
+def test_a_courier_that_is_terminated_while_it_starts_makes_one_attempt(
     project: Project,
 ) -> None:
     run = project.start([play(project.wait_task())])
@@ -313,7 +313,7 @@ def test_a_courier_that_is_told_to_leave_while_it_starts_tries_once_all_the_same
     assert run.ended().rc == 0
 
 
-def test_who_reads_the_output_to_its_end_does_not_wait_for_the_courier(project: Project) -> None:
+def test_a_reader_of_the_output_does_not_wait_for_the_courier(project: Project) -> None:
     project.receiver.set_faults(["hang*inf"])
     project.write("site.yml", [play(say())])
     with subprocess.Popen(

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many controllers share the requests a second that the service takes from an account."""
+"""Many controllers share the rate limit of one account."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ CONTROLLERS = 10
 EARLIER = 8  # deployments that each controller could not report before
 RATE = 20  # requests a second, the documented limit of an account
 SECONDS = 120.0
-# Longer than the couriers are held: a try that this interrupts would else be over when it goes on,
-# its event accepted and, rightly, sent once more.
-TRY = 60.0
+# Longer than the couriers are stopped. An attempt that exceeds its timeout meanwhile would be
+# accepted and, correctly, repeated.
+ATTEMPT = 60.0
 
 
 @pytest.fixture
 def account() -> Iterator[Receiver]:
-    """A receiver that takes 20 requests in any second, and counts those that it refuses, too."""
+    """A receiver that takes 20 requests in any second. Refused requests count."""
     with Receiver([Credential(KEY_ID, SECRET)], rate=RATE) as running:
         yield running
 
 
 @pytest.fixture
 def controllers(tmp_path: Path, account: Receiver) -> Iterator[list[Project]]:
-    """Projects on controllers of their own, as far as outboxes go, and of one account."""
+    """Projects of one account, each with a separate outbox like a separate controller."""
     with ExitStack() as stack:
         yield [
             stack.enter_context(using(tmp_path / (f"controller-{number}"), account))
@@ -65,7 +65,7 @@ def alone(controller: Project) -> None:
 
 
 def leave_behind(controllers: list[Project]) -> set[str]:
-    """Let each controller run playbooks that it cannot report; return the deployments' ids."""
+    """Run playbooks on each controller that it cannot report; return the ids of the deployments."""
     runs = []
     for number, controller in enumerate(controllers):
         controller.write("earlier.yml", [play(say(), hosts="h1")])
@@ -98,7 +98,7 @@ def start_all(controllers: list[Project]) -> list[Running]:
             CLOUDMONITOR_DEPLOYMENT_ID=name_of(number, "healthy"),
             CLOUDMONITOR_FLUSH_TIMEOUT="0",
             CLOUDMONITOR_LINGER=f"{SECONDS:g}",
-            CLOUDMONITOR_TIMEOUT=f"{TRY:g}",
+            CLOUDMONITOR_TIMEOUT=f"{ATTEMPT:g}",
         )
         for number, controller in enumerate(controllers)
     ]
@@ -120,7 +120,7 @@ def test_ten_controllers_of_one_account_deliver_everything_once_within_its_limit
     ids = leave_behind(controllers)
     runs = start_all(controllers)
     couriers = [courier for controller in controllers for courier in controller.couriers()]
-    # Hold them until all their waits between two tries are over: then they go off together.
+    # Stop them until all their waits between two attempts are over: then they start together.
     send(couriers, signal.SIGSTOP)
     since = time.monotonic()
     until(lambda: time.monotonic() - since > BACKOFF_MAX, "the end of every wait")
@@ -141,6 +141,6 @@ def test_ten_controllers_of_one_account_deliver_everything_once_within_its_limit
         assert controller.waiting() == controller.dead() == []
     counted = Counter((event["id"], event["event"]) for event in controllers[0].events())
     assert counted == {(one, event): 1 for one in ids for event in (START, FINISH)}
-    # And together they did ask for more than the account may.
+    # Together, they exceeded the limit.
     asked = account.requests[before:]
     assert [one for one in asked if "rate limit" in (one["msg"] or "")]

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real couriers beside a run of the test's own, against the local receiver."""
+"""Real couriers beside the run of a test, against the local receiver."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def settings_for(url: str, **parts: Any) -> CourierSettings:
 
 
 class Run:
-    """A run of this process: its folder, and the courier beside it."""
+    """A run of this process: its folder and its courier."""
 
     def __init__(self, outbox: Outbox, settings: CourierSettings, identifier: str = "d1") -> None:
         self.identifier = identifier
@@ -81,7 +81,7 @@ class Run:
 
 @contextmanager
 def run_beside(outbox: Outbox, settings: CourierSettings, identifier: str = "d1") -> Iterator[Run]:
-    """A run with its courier, which is ended by force should it outlive the test."""
+    """Give a run with its courier, which is killed if it outlives the test."""
     run = Run(outbox, settings, identifier)
     courier = run.start()
     try:
@@ -110,7 +110,7 @@ run.writer.abandon()
 
 
 class Parent:
-    """A small process that stands for ansible-playbook; ``pid`` is its, ``courier`` the other's."""
+    """A small process that stands for ansible-playbook. ``courier``: the pid of its courier."""
 
     def __init__(
         self, outbox: Outbox, url: str, linger: float = 10.0, identifier: str = "d1"
@@ -129,7 +129,7 @@ class Parent:
         self._process.communicate(timeout=10)
 
     def end(self) -> None:
-        """Let it finish; return when all who hold its output open have closed it."""
+        """Let it finish. Returns when every process has closed its output."""
         self._process.communicate(timeout=20)
 
 

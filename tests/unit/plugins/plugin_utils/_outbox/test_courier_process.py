@@ -31,14 +31,14 @@ def _python(*command: str, settings: str = "") -> subprocess.CompletedProcess[st
 
 
 @pytest.mark.parametrize("settings", ["", "{", "{}", "[]", '{"credentials": null}'])
-def test_settings_that_make_no_sense_end_it_at_once(settings: str) -> None:
+def test_unusable_settings_end_it_at_once(settings: str) -> None:
     done = _python(str(SCRIPT), settings=settings)
 
     assert done.returncode != 0
     assert done.stdout == ""
 
 
-def test_it_finds_its_package_wherever_the_collection_lies(tmp_path: Path) -> None:
+def test_it_finds_its_package_wherever_the_collection_is_installed(tmp_path: Path) -> None:
     for folder in ("plugin_utils", "module_utils"):
         shutil.copytree(
             SCRIPT.parents[2] / folder,
@@ -52,7 +52,7 @@ def test_it_finds_its_package_wherever_the_collection_lies(tmp_path: Path) -> No
     assert not list(tmp_path.rglob("__pycache__")), "it writes nothing into the collection"
 
 
-def test_it_imports_nothing_of_ansible() -> None:
+def test_it_imports_nothing_from_ansible() -> None:
     done = _python("-X", "importtime", "-c", _LOAD % str(SCRIPT), settings=NO_SETTINGS)
     names = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
 
@@ -61,7 +61,7 @@ def test_it_imports_nothing_of_ansible() -> None:
     assert not {name for name in names if name.partition(".")[0].startswith("ansible")}
 
 
-def test_its_own_folder_is_no_place_for_python_to_import_from() -> None:
+def test_python_imports_nothing_from_the_folder_of_the_script() -> None:
     done = _python("-c", _LOAD % str(SCRIPT) + "\nimport records", settings=NO_SETTINGS)
     later = _python(
         "-c",

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The callback's hand on the outbox: durable first, and never longer than told."""
+"""The producer side of the outbox: events are durable first, and waits are limited."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ def test_an_event_is_on_disk_before_any_process_is_started(outbox: Outbox) -> No
     run.writer.discard()
 
 
-def test_run_and_start_are_written_in_one_go(
-    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_and_start_are_written_at_once(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[int] = []
     real = os.write
 
@@ -67,7 +65,7 @@ def test_run_and_start_are_written_in_one_go(
     assert written == [2], "or a run that is killed between them ends without a start"
 
 
-def test_the_lock_goes_over_to_the_courier(outbox: Outbox, receiver: Receiver) -> None:
+def test_the_courier_takes_over_the_lock(outbox: Outbox, receiver: Receiver) -> None:
     with run_beside(outbox, settings_for(receiver.url)) as run:
         assert open_locks(outbox) == [], "a worker inherits nothing"
         assert run.folder.lock() is None
@@ -78,7 +76,7 @@ def test_the_lock_goes_over_to_the_courier(outbox: Outbox, receiver: Receiver) -
         os.close(lock)
 
 
-def test_a_run_that_cannot_be_written_down_leaves_no_trace(
+def test_a_run_that_cannot_be_written_leaves_no_trace(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = OutboxWriter(outbox, settings_for("http://127.0.0.1:9"))
@@ -90,7 +88,7 @@ def test_a_run_that_cannot_be_written_down_leaves_no_trace(
     assert open_locks(outbox) == []
 
 
-def test_a_finish_that_cannot_be_written_is_said_to_be_lost(
+def test_a_finish_that_cannot_be_written_is_reported_as_lost(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run(outbox, settings_for("http://127.0.0.1:9"))
@@ -100,7 +98,7 @@ def test_a_finish_that_cannot_be_written_is_said_to_be_lost(
     run.writer.discard()
 
 
-def test_a_lock_that_stays_with_somebody_else_is_an_error(
+def test_a_lock_that_another_process_keeps_is_an_error(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, holders = Outbox.create, []
@@ -118,7 +116,7 @@ def test_a_lock_that_stays_with_somebody_else_is_an_error(
     release(holders[0])
 
 
-def test_no_answer_is_waited_for_no_longer_than_told(outbox: Outbox, receiver: Receiver) -> None:
+def test_it_waits_for_an_answer_until_the_limit(outbox: Outbox, receiver: Receiver) -> None:
     receiver.set_faults(["hang*inf"])
     with run_beside(outbox, settings_for(receiver.url, timeout=30.0)) as run:
         run.finish()
@@ -131,7 +129,7 @@ def test_no_answer_is_waited_for_no_longer_than_told(outbox: Outbox, receiver: R
     assert "flush_outbox" in text
 
 
-def test_a_service_in_trouble_is_not_waited_for(outbox: Outbox, receiver: Receiver) -> None:
+def test_it_does_not_wait_in_a_known_outage(outbox: Outbox, receiver: Receiver) -> None:
     receiver.set_faults(["status=500*inf"])
     with run_beside(outbox, settings_for(receiver.url)) as run:
         until(lambda: run.folder.status().get("outcome"))
@@ -143,7 +141,7 @@ def test_a_service_in_trouble_is_not_waited_for(outbox: Outbox, receiver: Receiv
     assert "HTTP 500" in text
 
 
-def test_a_courier_that_has_died_is_not_waited_for(outbox: Outbox, receiver: Receiver) -> None:
+def test_it_does_not_wait_for_a_courier_that_has_died(outbox: Outbox, receiver: Receiver) -> None:
     receiver.set_faults(["hang*inf"])
     with run_beside(outbox, settings_for(receiver.url)) as run:
         run.courier.kill()
@@ -156,7 +154,7 @@ def test_a_courier_that_has_died_is_not_waited_for(outbox: Outbox, receiver: Rec
     assert len(run.folder.entries()) == 3, "but everything is kept"
 
 
-def test_a_courier_that_delivers_and_ends_while_it_is_looked_at_is_no_trouble(
+def test_a_courier_that_delivers_and_ends_between_two_checks_is_no_error(
     outbox: Outbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Folder.exists
@@ -225,7 +223,7 @@ def test_a_status_that_cannot_be_written_does_not_stop_delivery(
     assert names_of(receiver.events) == ["deployment-start", "deployment-finish"]
 
 
-def test_what_was_refused_is_found_though_the_folder_is_gone(
+def test_a_refusal_is_reported_although_the_folder_is_gone(
     outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.set_faults(["ok*1", "permission*inf"])
@@ -238,9 +236,7 @@ def test_what_was_refused_is_found_though_the_folder_is_gone(
     assert "AliyunCloudMonitorFullAccess" in text
 
 
-def test_a_refusal_is_told_once_with_all_that_was_refused(
-    outbox: Outbox, receiver: Receiver
-) -> None:
+def test_a_refusal_is_reported_once(outbox: Outbox, receiver: Receiver) -> None:
     receiver.set_faults(["permission*inf"])
     with run_beside(outbox, settings_for(receiver.url)) as run:
         until(lambda: run.folder.status().get("outcome") == "refused")
@@ -251,7 +247,7 @@ def test_a_refusal_is_told_once_with_all_that_was_refused(
     assert outbox.newly_dead() == 0, "the next run has nothing to add"
 
 
-def test_it_does_not_wait_long_for_the_refusal_of_the_rest(
+def test_it_does_not_wait_long_for_the_refusal_of_later_events(
     outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.set_faults(["permission*1", "hang*inf"])
@@ -264,7 +260,7 @@ def test_it_does_not_wait_long_for_the_refusal_of_the_rest(
     assert time.monotonic() - begin < 5
 
 
-def test_an_earlier_refusal_of_the_same_id_is_not_this_runs(
+def test_an_earlier_refusal_of_the_same_id_is_not_reported_again(
     outbox: Outbox, receiver: Receiver
 ) -> None:
     outbox.bury("d1", {"reason": "of last week", "events": start_record()["events"]})
@@ -273,7 +269,7 @@ def test_an_earlier_refusal_of_the_same_id_is_not_this_runs(
         assert run.writer.wait(15) is None
 
 
-def test_the_courier_is_left_without_a_word_and_its_folder_with_a_full_path(
+def test_a_running_courier_causes_no_warning_from_python(
     outbox: Outbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(outbox.root.parent)
@@ -288,3 +284,28 @@ def test_the_courier_is_left_without_a_word_and_its_folder_with_a_full_path(
 
     assert courier.poll() == 0
     os.waitpid(pid, 0)
+
+
+@pytest.mark.parametrize("interrupted_in", ["sleep", "status", "exists"])
+def test_a_wait_can_be_interrupted_at_any_point_and_changes_nothing(
+    outbox: Outbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, interrupted_in: str
+) -> None:
+    def interrupt(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    receiver.set_faults(["throttle*inf"])
+    with run_beside(outbox, settings_for(receiver.url)) as run:
+        run.finish()
+        until(lambda: run.folder.status().get("finish_attempts"))
+        journal = (run.folder.path / "journal").read_bytes()
+        for _number in range(3):
+            with monkeypatch.context() as patch:
+                owner: object = time if interrupted_in == "sleep" else Folder
+                patch.setattr(owner, interrupted_in, interrupt)
+                with pytest.raises(KeyboardInterrupt):
+                    run.writer.wait(60)
+        assert (run.folder.path / "journal").read_bytes() == journal
+        receiver.set_faults([])
+        assert run.writer.wait(30) is None
+
+    assert names_of(receiver.events) == ["deployment-start", "deployment-finish"]
