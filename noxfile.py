@@ -151,15 +151,7 @@ def docs(session: nox.Session) -> None:
     options = ("--plugin-docs", "--skip-rstcheck", "--validate-collection-refs", "self")
     run(session, "antsibull-docs", "lint-collection-docs", *options, ".")
     run(session, "antsibull-changelog", "lint")
-    site, settings = fresh("docs"), TOOLS / "docs_site"
-    (site / "rst").mkdir(mode=0o700)  # antsibull-docs refuses a folder that others may write to
-    pages = ("antsibull-docs", "--config-file", settings / "antsibull-docs.cfg", "collection")
-    options = ("--cleanup", "everything", "--fail-on-error", "--use-current")
-    place = ("--squash-hierarchy", "--dest-dir", site / "rst", "aliops.cloudmonitor")
-    run(session, *pages, *options, *place)
-    html = ("sphinx-build", "-M", "html", site / "rst", site, "-c", settings)
-    run(session, *html, "-W", "--keep-going", "-q")
-    session.log(f"the site: {site}/html/index.html")
+    run(session, "python", TOOLS / "build_site.py", fresh("docs"))
 
 
 @nox.session(name="build-import-check", python=NEWEST)

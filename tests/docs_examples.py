@@ -1,16 +1,15 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the guides for the tests: their code blocks, tables and labels.
+"""Reads the guides for the tests: their code blocks, tables, headings and links.
 
-A code block is one that says its language::
+A code block is fenced and names its language. A line above it can name its file::
 
-    .. code-block:: yaml
-       :caption: site.yml
+    **`site.yml`**
 
-       - hosts: all
-
-The caption, if there is one, names the file that the reader writes.
+    ```yaml
+    - hosts: all
+    ```
 """
 
 from __future__ import annotations
@@ -19,101 +18,125 @@ import configparser
 import json
 import re
 import subprocess
-import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-GUIDES = ROOT / "docs" / "docsite" / "rst"
-LABEL = "ansible_collections.aliops.cloudmonitor.docsite."
+GUIDES = ROOT / "docs"
 
-_DIRECTIVE = re.compile(r"^(?P<indent> *)\.\. (?P<name>[\w-]+):: *(?P<argument>.*)$")
-_OPTION = re.compile(r"^:(?P<name>[\w-]+): *(?P<value>.*)$")
-_SHELL = ("shell", "sh", "bash")
+_FENCE = re.compile(
+    r"(?:^\*\*`(?P<title>[^`\n]+)`\*\*\n\n)?"
+    r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+_HEADING = re.compile(r"^(?P<level>#{1,6}) (?P<title>.+)$", re.MULTILINE)
+_ROW = re.compile(r"(?<!\\)\|")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_SHELL = ("sh", "shell", "bash")
 
 
 @dataclass(frozen=True)
-class Directive:
-    """A directive of a page: its argument (a block's language), options and dedented content."""
+class Block:
+    """A code block: where it is, its language, its text, and the file it belongs to (or None)."""
 
     path: Path
     line: int
-    name: str
-    argument: str
-    options: dict[str, str] = field(default_factory=dict)
-    text: str = ""
-
-    @property
-    def caption(self) -> str:
-        """The name of the file that a code block goes to, empty without one."""
-        return self.options.get("caption", "")
+    language: str
+    text: str
+    title: str | None = None
 
     @property
     def place(self) -> str:
-        """Where it stands, for messages and the ids of tests."""
+        """The page and the line, for messages and the ids of tests."""
         return f"{self.path.name}:{self.line}"
 
 
 def guides() -> list[Path]:
-    """Return every page below docs/docsite/rst, in the order of their names."""
-    return sorted(GUIDES.glob("*.rst"))
+    """Return every page in the folder docs, in the order of their names."""
+    return sorted(GUIDES.glob("*.md"))
 
 
 def guide(name: str) -> Path:
     """Return the page of that name, without its ending."""
-    return GUIDES / (name + ".rst")
+    return GUIDES / f"{name}.md"
 
 
-def directives(path: Path, name: str) -> list[Directive]:
-    """Return the directives of one name on a page, in their order."""
-    return [found for found in _directives(path) if found.name == name]
-
-
-def blocks(path: Path, *languages: str, caption: str | None = None) -> list[Directive]:
-    """Return the code blocks of a page: those in these languages (default all), with a caption."""
-    return [
-        found
-        for found in directives(path, "code-block")
-        if (not languages or found.argument in languages)
-        and (caption is None or found.caption == caption)
+def blocks(path: Path, *languages: str) -> list[Block]:
+    """Return the code blocks of a page: all, or those in these languages."""
+    text = path.read_text(encoding="utf-8")
+    found = [
+        Block(
+            path,
+            text.count("\n", 0, match.start("language")) + 1,
+            match["language"],
+            match["text"],
+            match["title"],
+        )
+        for match in _FENCE.finditer(text)
     ]
+    return [one for one in found if not languages or one.language in languages]
 
 
-def shell(path: Path) -> list[Directive]:
+def shell(path: Path) -> list[Block]:
     """Return the blocks of a page that a reader types into a shell."""
     return blocks(path, *_SHELL)
 
 
-def block(path: Path, caption: str) -> Directive:
-    """Return the one code block of a page with this caption; AssertionError when it is not one."""
-    found = blocks(path, caption=caption)
-    assert len(found) == 1, f"{path.name}: {len(found)} blocks called {caption}"
+def block(path: Path, title: str) -> Block:
+    """Return the only code block of a page with this title; AssertionError for none or several."""
+    found = [one for one in blocks(path) if one.title == title]
+    assert len(found) == 1, f"{path.name}: {len(found)} blocks called {title}"
     return found[0]
 
 
+def without_code(text: str) -> str:
+    """Return a page without its code blocks and comments."""
+    return re.sub(r"<!--.*?-->", "", _FENCE.sub("", text), flags=re.DOTALL)
+
+
 def tables(path: Path) -> list[list[list[str]]]:
-    """Return the list-tables of a page: rows of cells, the heading first, text as it is written."""
-    return [_rows(found.text) for found in directives(path, "list-table")]
+    """Return the tables of a page as rows of cells, the heading first, in the text's own markup."""
+    text = without_code(path.read_text(encoding="utf-8"))
+    found = re.findall(r"^\|.*\|\n\|[ :|-]+\|\n(?:\|.*\|\n)*", text, re.MULTILINE)
+    return [
+        [_cells(line) for number, line in enumerate(table.splitlines()) if number != 1]
+        for table in found
+    ]
 
 
-def labels(path: Path) -> list[str]:
-    """Return the labels that a page defines."""
-    return re.findall(r"^\.\. _([^:\n]+):$", path.read_text(encoding="utf-8"), re.MULTILINE)
+def headings(text: str) -> list[str]:
+    """Return the headings of a page, in order and in its own markup."""
+    return [found["title"] for found in _HEADING.finditer(without_code(text))]
+
+
+def anchors(text: str) -> list[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    known: dict[str, int] = {}
+    found = []
+    for title in headings(text):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title)
+        slug = re.sub(r"[^\w\- ]", "", plain.lower()).strip().replace(" ", "-")
+        number = known.get(slug, 0)
+        known[slug] = number + 1
+        found.append(f"{slug}-{number}" if number else slug)
+    return found
 
 
 def section(path: Path, title: str) -> str:
-    """Return the text below a heading up to the next heading; AssertionError without it."""
-    heading = rf"^(?:{re.escape(title)})\n([=\-~^\"'])\1{{2,}}\n"
-    found = re.search(
-        heading + r"(.*?)(?=^[^\n]+\n([=\-~^\"'])\3{2,}\n|\Z)",
-        path.read_text(encoding="utf-8"),
-        re.MULTILINE | re.DOTALL,
-    )
+    """Return the text below a heading up to the next one of its level or above."""
+    text = path.read_text(encoding="utf-8")
+    masked = _FENCE.sub(lambda code: re.sub(r"\S", " ", code[0]), text)  # a "#" there is no heading
+    found = re.search(rf"^(#+) {re.escape(title)}\n", masked, re.MULTILINE)
     assert found, f"{path.name} has no section {title}"
-    return found.group(2)
+    end = re.search(rf"^#{{1,{len(found[1])}}} ", masked[found.end() :], re.MULTILINE)
+    return text[found.end() :][: end.start() if end else None]
+
+
+def links(text: str) -> list[str]:
+    """Return the targets of the links and pictures of a page."""
+    return _LINK.findall(without_code(text))
 
 
 def make_targets() -> set[str]:
@@ -125,18 +148,18 @@ def make_targets() -> set[str]:
 
 
 def literals(text: str) -> list[str]:
-    """Return what stands in double backquotes."""
-    return re.findall(r"``([^`]+)``", text)
+    """Return the words in backquotes."""
+    return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text)
 
 
-def check(example: Directive) -> None:
-    """See that a code block can be read by what it is for; raises AssertionError when not.
+def check(example: Block) -> None:
+    """Check that a code block can be parsed as its language; AssertionError if not.
 
     Knows YAML, JSON, ini and shell; any other language must be ``text``.
     """
-    language, text = example.argument, example.text
+    language, text = example.language, example.text
     try:
-        if language in ("yaml", "yaml+jinja"):
+        if language == "yaml":
             assert any(yaml.safe_load_all(text)), f"{example.place}: empty"
         elif language == "json":
             json.loads(text)
@@ -156,33 +179,5 @@ def check(example: Directive) -> None:
         raise AssertionError(f"{example.place}: {exc}") from exc
 
 
-def _directives(path: Path) -> Iterator[Directive]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines, 1):
-        found = _DIRECTIVE.match(line)
-        if found:
-            options, text = _body(lines[number:], len(found["indent"]))
-            yield Directive(path, number, found["name"], found["argument"], options, text)
-
-
-def _body(lines: list[str], indent: int) -> tuple[dict[str, str], str]:
-    """Return options and content of a directive from the lines that follow it."""
-    inside = []
-    for line in lines:
-        if line.strip() and len(line) - len(line.lstrip()) <= indent:
-            break
-        inside.append(line)
-    body = textwrap.dedent("\n".join(inside)).splitlines()
-    options = {}
-    while body and (found := _OPTION.match(body[0])):
-        options[found["name"]] = found["value"]
-        body.pop(0)
-    return options, "\n".join(body).strip("\n") + "\n"
-
-
-def _rows(text: str) -> list[list[str]]:
-    rows = []
-    for item in re.split(r"^\* ", text, flags=re.MULTILINE)[1:]:
-        cells = re.split(r"^- ?", textwrap.dedent("  " + item), flags=re.MULTILINE)[1:]
-        rows.append([" ".join(cell.split()) for cell in cells])
-    return rows
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in _ROW.split(line)[1:-1]]

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 # A release is installed by name in these files, which people copy.
-PINNED = ("docs/awx/requirements.yml", "docs/docsite/rst/guide_awx.rst")
+PINNED = ("docs/awx/requirements.yml", "docs/ci-and-awx.md")
 
 
 def find_faults(tag: str, root: Path) -> list[str]:

@@ -6,18 +6,22 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
+from ansible_collections.aliops.cloudmonitor.tests.docs_examples import (
+    blocks,
+    guide,
+    literals,
+    tables,
+)
 from ansible_collections.aliops.cloudmonitor.tests.integration.check.conftest import Checked, Told
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
 
-GUIDE = Path(__file__).resolve().parents[3] / "docs" / "docsite" / "rst" / "guide_check.rst"
+GUIDE = guide("check")
 COMMAND = "ansible-playbook -i localhost, aliops.cloudmonitor.check"
 
 
 def test_the_commands_and_the_lists_are_as_the_guide_says(project: Checked) -> None:
     reader = Reader(GUIDE, project)
-    text = GUIDE.read_text(encoding="utf-8")
 
     ended = reader.type(COMMAND)
     assert (ended.rc, ended.warnings) == (0, []), ended.output
@@ -29,8 +33,10 @@ def test_the_commands_and_the_lists_are_as_the_guide_says(project: Checked) -> N
     assert broken.rc == 2, broken.output
 
     names = list(Told(broken.rc, broken.output).checks)
-    assert re.findall(r"^   \* - ``(.*)``$", text, re.MULTILINE) == names
-    sample = re.findall(r"^   (?:ok|WRONG|skipped) +(\w+(?: event)?) ", text, re.MULTILINE)
-    assert sample == names
-    for title in re.findall(r"^``(.*)``$", text, re.MULTILINE):
-        assert f"TASK [{title}]" in broken.output
+    lists, checks = tables(GUIDE)
+    assert [name for row in checks[1:] for name in literals(row[0])] == names
+    (sample,) = blocks(GUIDE, "text")
+    shown = re.findall(r"^(?:ok|WRONG|skipped) +(\w+(?: event)?) ", sample.text, re.MULTILINE)
+    assert shown == names
+    for row in lists[1:]:
+        assert f"TASK [{literals(row[0])[0]}]" in broken.output

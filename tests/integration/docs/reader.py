@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A reader who does what a guide says, in a project with an outbox in the default place."""
+"""A reader who follows a guide, in a project with an outbox in the default place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from ansible_collections.aliops.cloudmonitor.tests.docs_examples import Directive, block, shell
+from ansible_collections.aliops.cloudmonitor.tests.docs_examples import Block, block, shell
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     Ended,
     Project,
@@ -21,20 +21,20 @@ DEFAULT = {"CLOUDMONITOR_OUTBOX": None}
 
 
 class Reader:
-    """Does what stands in the code blocks of one guide."""
+    """Follows the code blocks of one guide."""
 
     def __init__(self, guide: Path, project: Project) -> None:
         project.outbox = project.folder / ".ansible" / "aliops.cloudmonitor"
         self._guide = guide
         self._project = project
 
-    def write(self, *captions: str, change: Callable[[str], str] = str) -> None:
-        """Write the files that these blocks are called after."""
-        for caption in captions:
-            self._project.write(caption, change(block(self._guide, caption).text))
+    def write(self, *titles: str, change: Callable[[str], str] = str) -> None:
+        """Write the blocks with these titles to files of that name."""
+        for title in titles:
+            self._project.write(title, change(block(self._guide, title).text))
 
-    def command(self, words: str) -> Directive:
-        """Return the shell block that is just these words, or the one that holds them."""
+    def command(self, words: str) -> Block:
+        """Return the shell block that is these words, or the only one that contains them."""
         known = shell(self._guide)
         found = [one for one in known if one.text.strip() == words]
         found = found or [one for one in known if words in one.text]

@@ -21,7 +21,7 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import DEFAULT, Reader
 
-GUIDE = guide("guide_alerting")
+GUIDE = guide("alerting")
 ON_LOCALHOST = {"hosts": "localhost", "connection": "local"}
 
 

@@ -26,7 +26,7 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
 
-GUIDE = guide("guide_credentials")
+GUIDE = guide("credentials")
 NO_KEY = {"ALIBABA_CLOUD_ACCESS_KEY_ID": None, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": None}
 TASK = {"name": "Report", EVENT: {"name": "by-task", "content": {"orders": 1}}, "run_once": True}
 ALL = ["deployment-start", "by-task", "deployment-finish"]
@@ -52,11 +52,11 @@ def names(project: Project, ended: Ended) -> list[str]:
     return sorted(event["name"] for event in project.receiver.events)
 
 
-@pytest.mark.parametrize("caption", ["environment", "sts"])
+@pytest.mark.parametrize("words", ["_ID='the id'", "_ID='STS.the id'"])
 def test_an_accesskey_in_the_environment_counts_for_callback_and_tasks(
-    project: Project, reader: Reader, caption: str
+    project: Project, reader: Reader, words: str
 ) -> None:
-    script = filled(block(GUIDE, caption).text) + "ansible-playbook site.yml"
+    script = filled(reader.command(words).text) + "ansible-playbook site.yml"
 
     ended = reader.run(script, **NO_KEY)
 
@@ -66,7 +66,7 @@ def test_an_accesskey_in_the_environment_counts_for_callback_and_tasks(
 def test_an_accesskey_in_a_vault_counts_for_tasks(project: Project, reader: Reader) -> None:
     reader.write("vaulted.yml", "secrets.yml", change=filled)
     project.write("password", "of the test\n")
-    script = block(GUIDE, "encrypt").text
+    script = reader.command("ansible-vault encrypt").text
     assert " --ask-vault-pass" in script
 
     ended = reader.run(

@@ -35,7 +35,7 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import DEFAULT, Reader
 
-GUIDE = guide("guide_operations")
+GUIDE = guide("operations")
 ALL_EVENTS = [START, FINISH, FAILURE]
 FLUSH = "localhost -m aliops.cloudmonitor.flush_outbox\n"
 # What the guide says of a file that is being written.

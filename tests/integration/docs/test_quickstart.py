@@ -27,7 +27,7 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
 
-GUIDE = guide("guide_quickstart")
+GUIDE = guide("quickstart")
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = "git+https://github.com/aliops/cloudmonitor.git"
 INSTALL, RECEIVER, RUN, LOOK, FAIL, STOP, REAL, CHECK = [found.text for found in shell(GUIDE)]

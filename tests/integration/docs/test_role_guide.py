@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role guide's playbooks tell the truth where it says so, and lie where it says so."""
+"""The playbooks of the role guide report what the guide states, also the wrong one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
 
-GUIDE = guide("guide_role")
+GUIDE = guide("role")
 INVENTORY = "[shop]\nh1\nh2\nh3\n[shop:vars]\nansible_connection=local\n"
 GONE = INVENTORY.replace("h2\n", "h2 ansible_connection=gone\n")  # the way there is not
 
@@ -33,6 +33,7 @@ def follow(project: Project) -> Callable[..., Ended]:
         inventory: str = INVENTORY,
         fails: str = "",
         change: Callable[[str], str] = str,
+        arguments: tuple[str, ...] = (),
     ) -> Ended:
         reader = Reader(GUIDE, project)
         folder = "{{ '/no/such/folder' if inventory_hostname == '%s' else '%s' }}"
@@ -40,7 +41,7 @@ def follow(project: Project) -> Callable[..., Ended]:
         reader.write(playbook, change=change)
         reader.write("deploy.yml", change=lambda text: text.replace("/tmp", place))  # noqa: S108
         project.write("hosts", inventory)
-        return project.run(playbook, **project.without())
+        return project.run(playbook, *arguments, **project.without())
 
     return run
 
@@ -98,3 +99,44 @@ def test_the_obvious_form_reports_each_batch(
     follow("wrong.yml", change=lambda text: text.replace("  tasks:", "  serial: 2\n  tasks:"))
 
     assert told(project) == SUCCEEDED * 2
+
+
+TAGS = ("--tags", "deploy")
+
+
+def test_the_form_for_tags_deploys_and_reports(
+    project: Project, follow: Callable[..., Ended]
+) -> None:
+    assert " ".join(TAGS) in Reader(GUIDE, project).command("tags.yml").text
+
+    ended = follow("tags.yml", arguments=TAGS)
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert told(project) == SUCCEEDED
+    assert sorted(path.name for path in project.folder.glob("shop-*.txt")) == [
+        "shop-h1.txt",
+        "shop-h2.txt",
+        "shop-h3.txt",
+    ]
+
+
+def test_the_form_for_tags_also_works_with_the_tag_always(
+    project: Project, follow: Callable[..., Ended]
+) -> None:
+    def always(text: str) -> str:
+        return text.replace("[deploy]", "[always]")
+
+    ended = follow("tags.yml", change=always, arguments=("--tags", "other"))
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert told(project) == SUCCEEDED
+
+
+def test_tags_without_that_form_deploy_and_report_nothing(
+    project: Project, follow: Callable[..., Ended]
+) -> None:
+    ended = follow("site.yml", arguments=TAGS)
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert told(project) == []
+    assert list(project.folder.glob("shop-*.txt")) == []

@@ -26,8 +26,8 @@ def fine(ended: Ended) -> str:
 def test_what_is_installed_is_verified_until_somebody_changes_it_and_can_be_removed(
     project: Project,
 ) -> None:
-    operations = Reader(guide("guide_operations"), project)
-    security = Reader(guide("guide_security"), project)
+    operations = Reader(guide("operations"), project)
+    security = Reader(guide("security"), project)
     build, checksum, install = security.command("sha256sum").text.splitlines()
     fine(security.run(f"{build} {ROOT}", **OWN))
     assert "aliops-cloudmonitor-" in fine(security.run(checksum, **OWN))

@@ -17,11 +17,11 @@ import yaml
 
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.ci import find_ci_job
 from ansible_collections.aliops.cloudmonitor.tests.docs_examples import (
+    ROOT,
     block,
     blocks,
     guide,
     literals,
-    section,
     tables,
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
@@ -35,7 +35,7 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.runner.harness import FILES, path
 
-GUIDE = guide("guide_awx")
+GUIDE = guide("ci-and-awx")
 FLUSH = "ansible -i localhost, localhost -m aliops.cloudmonitor.flush_outbox"
 HEADER = re.compile(r"\A(?:---\n)?(?:#.*\n)+")
 
@@ -51,7 +51,7 @@ def test_the_settings_of_awx_are_variables_of_options() -> None:
     settings = next(json.loads(found.text) for found in blocks(GUIDE, "json"))
     documented = set()
     for file in ("callback/deployment_events.py", "doc_fragments/connection.py"):
-        text = (FILES.parent / "plugins" / file).read_text(encoding="utf-8")
+        text = (ROOT / "plugins" / file).read_text(encoding="utf-8")
         documented |= set(re.findall(r"- name: ([A-Z_]+)$", text, re.MULTILINE))
 
     assert set(settings) - documented == set()
@@ -60,7 +60,7 @@ def test_the_settings_of_awx_are_variables_of_options() -> None:
 
 
 def test_the_table_of_ci_says_what_is_reported() -> None:
-    table = next(rows for rows in tables(GUIDE) if rows[0][0] == "``system``")
+    table = next(rows for rows in tables(GUIDE) if rows[0][0] == "`system`")
     marks = {"awx": {}, "gitlab": {"GITLAB_CI": "true"}, "github": {"GITHUB_ACTIONS": "true"}}
     marks["jenkins"] = {"JENKINS_URL": "http://j"}
     for system, job, url in (map(literals, row) for row in table[1:]):
@@ -77,17 +77,6 @@ def test_the_table_of_ci_says_what_is_reported() -> None:
             assert found is not None
             assert found.context["job"] == job[1]
     assert marks == {}
-
-
-def test_the_figures_of_the_pace_are_those_of_the_client() -> None:
-    from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api import client
-
-    text = " ".join(section(GUIDE, "Twenty requests a second for all").split())
-    assert f"at most one request in {round(client.MIN_INTERVAL * 1000)} milliseconds" in text
-    first, last = client.backoff(0, 1.0), client.backoff(20, 1.0)
-    assert (first, last, client.backoff(3, 1.0)) == (0.5, 8.0, 4.0)
-    assert client.backoff(0, 0.0) == first / 2
-    assert "after half a second, then one, two, four and eight seconds" in text
 
 
 def lines_of_gitlab() -> tuple[list[str], list[str], dict[str, str]]:

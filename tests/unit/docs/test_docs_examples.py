@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of the guides read is what stands there."""
+"""The reader of the guides finds the blocks, tables, headings and links of a page."""
 
 from __future__ import annotations
 
@@ -12,62 +12,55 @@ import pytest
 from ansible_collections.aliops.cloudmonitor.tests import docs_examples
 
 PAGE = """\
-.. _a.label:
+<!-- # No heading -->
 
-Title
-=====
+# Title
 
-Words before.
+Words before, with a [link](other.md#part).
 
-First part
-----------
+## First part
 
-.. code-block:: yaml
-   :caption: site.yml
+**`site.yml`**
 
-   - hosts: all
+```yaml
+- hosts: all
 
-     gather_facts: false
+  gather_facts: false
+```
 
-After it.
+After it. **`no title`**
 
-#. A step
+```sh
+# not a heading, [no link](nowhere.md)
+echo one
+```
 
-   .. code-block:: shell
+### Below `it`
 
-      echo one
-      echo two
+| name | meaning |
+| --- | --- |
+| `a` | the first |
+| `b\\|c` | |
 
-Second part
------------
+## Second part
 
-.. list-table::
-   :header-rows: 1
-
-   * - name
-     - meaning
-   * - ``a``
-     - the
-       first
-   * - ``b``
-     -
+## Second part
 """
 
 
 @pytest.fixture
 def page(tmp_path: Path) -> Path:
-    path = tmp_path / "page.rst"
+    path = tmp_path / "page.md"
     path.write_text(PAGE, encoding="utf-8")
     return path
 
 
-def test_blocks_have_language_caption_text_and_line(page: Path) -> None:
+def test_blocks_have_language_title_text_and_line(page: Path) -> None:
     first, second = docs_examples.blocks(page)
 
-    assert (first.argument, first.caption, first.line) == ("yaml", "site.yml", 11)
+    assert (first.language, first.title, first.line) == ("yaml", "site.yml", 11)
     assert first.text == "- hosts: all\n\n  gather_facts: false\n"
-    assert (second.argument, second.caption) == ("shell", "")
-    assert second.text == "echo one\necho two\n"
+    assert (second.language, second.title) == ("sh", None)
     assert docs_examples.shell(page) == [second]
     assert docs_examples.block(page, "site.yml") == first
 
@@ -75,14 +68,36 @@ def test_blocks_have_language_caption_text_and_line(page: Path) -> None:
 def test_a_table_has_its_rows_and_empty_cells(page: Path) -> None:
     (table,) = docs_examples.tables(page)
 
-    assert table == [["name", "meaning"], ["``a``", "the first"], ["``b``", ""]]
+    assert table == [["name", "meaning"], ["`a`", "the first"], ["`b\\|c`", ""]]
 
 
-def test_labels_sections_and_literals_are_found(page: Path) -> None:
-    assert docs_examples.labels(page) == ["a.label"]
-    assert "hosts: all" in docs_examples.section(page, "First part")
-    assert "name" not in docs_examples.section(page, "First part")
-    assert docs_examples.literals(docs_examples.section(page, "Second part")) == ["a", "b"]
+def test_headings_and_their_anchors_are_found(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+
+    assert docs_examples.headings(text)[0] == "Title"
+    assert docs_examples.anchors(text) == [
+        "title",
+        "first-part",
+        "below-it",
+        "second-part",
+        "second-part-1",
+    ]
+
+
+def test_a_section_includes_those_below_it(page: Path) -> None:
+    text = docs_examples.section(page, "First part")
+
+    assert "hosts: all" in text
+    assert "the first" in text
+    assert "Second part" not in text
+    assert "hosts: all" not in docs_examples.section(page, "Below `it`")
+
+
+def test_links_and_literals_are_found_outside_of_code(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+
+    assert docs_examples.links(text) == ["other.md#part"]
+    assert "a" in docs_examples.literals(text)
 
 
 @pytest.mark.parametrize(
@@ -93,16 +108,16 @@ def test_labels_sections_and_literals_are_found(page: Path) -> None:
         ("ini", "no section"),
         ("ini", "[defaults]\nforks = 1\nforks = 2"),
         ("json", "{'a': 1}"),
-        ("shell", "if true; then"),
-        ("shell", "cat <<EOF\nnever ends"),
-        ("shell", ""),
+        ("sh", "if true; then"),
+        ("sh", "cat <<EOF\nnever ends"),
+        ("sh", ""),
         ("cobol", "anything"),
+        ("", "anything"),
     ],
 )
-def test_what_cannot_be_read_is_found_out(language: str, text: str) -> None:
-    example = docs_examples.Directive(Path("page.rst"), 1, "code-block", language, text=text)
+def test_an_example_with_an_error_is_refused(language: str, text: str) -> None:
     with pytest.raises(AssertionError):
-        docs_examples.check(example)
+        docs_examples.check(docs_examples.Block(Path("page.md"), 1, language, text))
 
 
 @pytest.mark.parametrize(
@@ -111,10 +126,9 @@ def test_what_cannot_be_read_is_found_out(language: str, text: str) -> None:
         ("yaml", "- hosts: all"),
         ("ini", "[defaults]\nforks = 1"),
         ("json", '{"a": 1}'),
-        ("shell", "make test && echo 'done'"),
+        ("sh", "make test && echo 'done'"),
         ("text", "anything {"),
     ],
 )
-def test_what_can_be_read_passes(language: str, text: str) -> None:
-    example = docs_examples.Directive(Path("page.rst"), 1, "code-block", language, text=text)
-    docs_examples.check(example)
+def test_a_correct_example_passes(language: str, text: str) -> None:
+    docs_examples.check(docs_examples.Block(Path("page.md"), 1, language, text))

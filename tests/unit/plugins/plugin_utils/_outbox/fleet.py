@@ -121,21 +121,15 @@ def simulate(hosts: int, refused_count: bool, first: Pace | OldPace, seed: int =
 
 
 def table() -> str:
-    """Return the table of the operations guide, in reStructuredText."""
-    rows = [("Hosts", "Refused requests", "Old rule", "Rule of the courier")]
+    """Return the table of the operations guide, in Markdown."""
+    rows = [("Hosts", "Refused requests", "Waits of at most 8 s", "The rules above"), ("---",) * 4]
     for hosts in (200, 1000, 5000):
         for refused_count in (True, False):
             old = simulate(hosts, refused_count, OldPace())
             new = simulate(hosts, refused_count, Pace())
             counted = "count" if refused_count else "do not count"
             rows.append((f"{hosts:,}", counted, _cell(old), _cell(new)))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    rule = "  ".join("=" * width for width in widths)
-    lines = [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join([rule, lines[0], rule, *lines[1:], rule])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _cell(result: Simulated) -> str:
