@@ -113,8 +113,7 @@ def check_outbox(path: Path, make: bool, needed: bool) -> list[Finding]:
         if make:
             outbox.prepare()
         if make or not before & 0o022:  # where others write, they may have put a link in the way
-            with outbox.probe():
-                pass
+            outbox.present()
         counted = count(outbox)
         text = f"{path}, {_owner_and_mode(path)}"
     except (OutboxError, OSError) as exc:

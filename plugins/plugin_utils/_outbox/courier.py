@@ -29,7 +29,7 @@ from .self_test import test_courier
 from .sender import Sender
 from .signals import CourierSignals, Terminated
 from .status import DeliveryStatus
-from .storage import Folder, Outbox, is_asked_for
+from .storage import Folder, Outbox, is_handover_requested
 
 HEARTBEAT_SECONDS = 20.0
 # How often to look whether Ansible is still there.
@@ -171,7 +171,7 @@ class Courier:
             if self._signals.terminated or self._run_has_news(held):
                 return
         if delivery.done:
-            delivery.folder.remove()
+            delivery.folder.remove(held.lock)
             self._release(held)
 
     def _record_destination(self, destination: str) -> None:
@@ -231,7 +231,7 @@ class Courier:
         """
         for held in list(self._held):
             is_alive = held is self._own and self._leave_at is None
-            if not is_alive and is_asked_for(held.lock):
+            if not is_alive and is_handover_requested(held.lock):
                 self._release(held)
                 if self._leave_at is not None:
                     self._orphans = deque()
@@ -291,7 +291,7 @@ class Courier:
             if delivery.step(send) is not None:
                 return False
         if delivery.done:
-            delivery.folder.remove()
+            delivery.folder.remove(held.lock)
             self._release(held)
         return True
 

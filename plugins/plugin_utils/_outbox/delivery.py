@@ -1,20 +1,25 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Delivers one folder of the outbox, batch by batch, for whoever holds its lock."""
+"""Delivers one folder of the outbox, batch by batch, for the process that holds its lock."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ...module_utils._api.errors import DeliveryError
 from ...module_utils._api.event import Event
 from .destination import is_undecided
-from .records import RunRecord, missing_finish, missing_start, read_events
-from .storage import Entry, Folder, Outbox
+from .liveness import Uptime, uptime
+from .records import RunRecord, is_final, missing_finish, missing_start, read_events
+from .storage import Entry, Folder, Outbox, damage_reported
+from .waiting_time import WaitingTime
 
 # An event has at most some 4,500 bytes, so that these fit into one request with its limits of
 # 100 events and 500,000 bytes.
@@ -23,43 +28,75 @@ _TOGETHER = 90
 Send = Callable[[Sequence[Event]], "DeliveryError | None"]
 
 
+@dataclass(frozen=True)
+class _Line:
+    """A line that waits, and its events; an empty list if it cannot be read."""
+
+    entry: Entry
+    events: list[Event]
+
+
 class Delivery:
-    """A folder whose lock is held. ``run`` is None until the first record could be read."""
+    """A folder whose lock is held. ``run`` is None until the first record could be read.
+
+    The methods raise OSError if the disk is full or the folder is gone, and DamagedFolder if the
+    content of the folder cannot be used. Nothing else.
+    """
 
     def __init__(
-        self, outbox: Outbox, folder: Folder, ttl: float, clock: Callable[[], float]
+        self,
+        outbox: Outbox,
+        folder: Folder,
+        ttl: float,
+        clock: Callable[[], float],
+        up: Callable[[], Uptime] = uptime,
     ) -> None:
-        """``ttl``: seconds until an undelivered event is given up."""
+        """``ttl``: seconds after which an undelivered event is given up, see waiting_time.py.
+
+        ``clock`` returns epoch seconds, ``up`` the time since the boot.
+        """
         self.folder = folder
-        self.run: RunRecord | None = None
-        self.started = False
-        self.ended = False
-        self.buried = 0
         self._outbox = outbox
         self._ttl = ttl
         self._clock = clock
-        self._waiting: deque[Entry] = deque()
+        self._up = up
+        self.run: RunRecord | None = None
+        self.started = False
+        self.ended = False
+        self._waited: WaitingTime | None = None
+        self._lines: deque[_Line] = deque()
+        self._refusals: dict[int, str] = {}
         self._read_to = 0
-        self._done_to = folder.delivered()
-        if self._done_to > folder.size():
-            self._done_to = 0  # it cannot be true: rather send something twice
-        self._one_by_one = 0
+        self._done_to = 0
+        self._single = 0
 
     def refresh(self) -> None:
-        """Read what has been written since. Raises OSError."""
-        if self.folder.size() <= self._read_to:
-            return
-        for entry in self.folder.entries(self._read_to):
-            self._read_to = entry.end
-            record = entry.record or {}
+        """Read what has been written since. Raises OSError and DamagedFolder."""
+        with damage_reported(self.folder):
+            if self.folder.size() <= self._read_to:
+                return
+            if self._read_to == 0:
+                self._done_to = self.folder.delivered()
+            for entry in self.folder.entries(self._read_to):
+                self._add(entry)
+            self._note_waiting()
+
+    def _add(self, entry: Entry) -> None:
+        self._read_to = entry.end
+        record = entry.record or {}
+        if record.get("record") == "run":
             if self.run is None:
                 self.run = RunRecord.read(record)
-            if record.get("final") is True:
-                self.ended = True
-            elif record.get("record") == "events":
-                self.started = True
-            if entry.end > self._done_to and record.get("record") != "run":
-                self._waiting.append(entry)
+            return
+        line = _Line(entry, read_events(record))
+        if is_final(record):
+            if self.ended:
+                return  # two finishes would contradict each other: the first one is sent
+            self.ended = True
+        elif line.events:
+            self.started = True
+        if entry.end > self._done_to:
+            self._lines.append(line)
 
     @property
     def destination(self) -> str | None:
@@ -71,109 +108,150 @@ class Delivery:
 
     @property
     def pending(self) -> int:
-        """How many records wait."""
-        return len(self._waiting)
+        """How many lines wait."""
+        return len(self._lines)
 
     @property
     def events(self) -> int:
         """How many events wait."""
-        return sum(len(read_events(entry.record or {})) for entry in self._waiting)
+        return sum(len(line.events) for line in self._lines)
 
     @property
     def done(self) -> bool:
         """Whether the deployment is over and everything it wrote is done with."""
-        return self.ended and not self._waiting
+        return self.ended and not self._lines
+
+    @property
+    def expired(self) -> bool:
+        """Whether everything in the folder, delivered or not, has waited for ``ttl``."""
+        return self._age(self._read_to) > self._ttl
 
     def end(self, reason: str, at: float) -> None:
-        """Write the finish that the run did not write. Raises OSError.
+        """Write the finish if the run did not write it.
 
-        A run that was killed before it had written its start gets that, too: whoever sees a
-        finish looks for where it began.
-        """
-        if self.run is not None and not self.ended:
-            if not self.started:
-                self.folder.append(missing_start(self.run, at))
-            self.folder.append(missing_finish(self.run, reason, at))
-            self.refresh()
-
-    def step(self, send: Send) -> DeliveryError | None:
-        """Send the next batch. Returns the error when it did not get through.
-
-        What is refused for good, too old or unreadable moves to the dead letters. With an
-        error that says ``keep`` everything stays where it is. Raises OSError.
+        The run must be over. Only then it is certain that it writes nothing more, so the journal
+        is read here once again. A run that was killed before it had written its start gets that
+        also: a reader of a finish looks for its start. ``reason`` and ``at``: see missing_finish.
+        Raises OSError and DamagedFolder.
         """
         self.refresh()
+        if self.run is None or self.ended:
+            return
+        with damage_reported(self.folder):
+            records = [] if self.started else [missing_start(self.run, at)]
+            self.folder.append(*records, missing_finish(self.run, reason, at))
+            # An event that happened days ago has waited for days, if nothing contradicts that.
+            self._note_waiting(self.folder.size(), max(0.0, self._clock() - at))
+        self.refresh()
+
+    def step(self, send: Send) -> DeliveryError | None:
+        """Send the next batch. Returns the error if it was not accepted.
+
+        Events that are refused, too old or unreadable move to the dead letters. With an error
+        that says ``keep`` everything stays where it is. Raises OSError and DamagedFolder.
+        """
+        self.refresh()
+        self.give_up()
         batch = self._next_batch()
         if not batch:
             return None
-        error = send([event for _entry, events in batch for event in events])
+        error = send([event for line in batch for event in line.events])
         if error is not None and error.keep:
             return error
         if error is not None and error.kind == "bad_request" and len(batch) > 1:
-            self._one_by_one = len(batch)  # one of them is wrong: find out which
+            self._single = len(batch)  # one of them is wrong: find out which
             return self.step(send)
-        for entry, _events in batch:
-            if error is not None:
-                self._bury(entry, str(error))
-            self._pass(entry)
-        self._remember()
+        self._single = max(0, self._single - len(batch))
+        if error is None:
+            for line in batch:
+                self._pass(line)
+            self._remember()
+        else:
+            self._refusals.update((line.entry.end, str(error)) for line in batch)
+            self.give_up()
         return error
 
-    def _next_batch(self) -> list[tuple[Entry, list[Event]]]:
-        """Return the next lines to send together; bury what stands before them."""
-        found: list[tuple[Entry, list[Event]]] = []
-        self.give_up()
-        for entry in self._waiting:
-            events = read_events(entry.record or {})
-            if self._hopeless(entry, events):
-                break  # the order stays: first what stands before it
-            found.append((entry, events))
-            if sum(len(events) for _entry, events in found) >= _TOGETHER:
-                break
-        if self._one_by_one:
-            self._one_by_one -= 1
-            return found[:1]
-        return found
+    def _next_batch(self) -> list[_Line]:
+        """Return the lines to send together: the first ones, as far as they can be sent."""
+        batch: list[_Line] = []
+        count = 0
+        for line in islice(self._lines, 1 if self._single else None):
+            if count >= _TOGETHER or self._why_give_up(line) is not None:
+                break  # the order stays
+            batch.append(line)
+            count += len(line.events)
+        return batch
 
     def give_up(self) -> None:
-        """Bury the first lines, as far as they cannot or need not be sent. Raises OSError."""
-        while self._waiting:
-            entry = self._waiting[0]
-            reason = self._hopeless(entry, read_events(entry.record or {}))
-            if not reason:
+        """Move the first lines that will not be sent to the dead letters.
+
+        Raises OSError and DamagedFolder.
+        """
+        while self._lines:
+            line = self._lines[0]
+            why = self._why_give_up(line)
+            if why is None:
                 return
-            self._bury(entry, reason)
-            self._pass(entry)
+            with damage_reported(self.folder):
+                self._add_dead_letter(line, why)
+            self._pass(line)
             self._remember()
 
-    def _hopeless(self, entry: Entry, events: list[Event]) -> str:
-        """Return why a line is not worth sending, "" when it is."""
-        if not events:
+    def _why_give_up(self, line: _Line) -> str | None:
+        """Return why a line will not be sent, None if it will be."""
+        if not line.events:
             return "the line of the journal cannot be read"
-        if self._clock() - float((entry.record or {})["at"]) > self._ttl:
+        if self._age(line.entry.end) > self._ttl:
             return f"not delivered within {self._ttl / 3600:g} hours"
-        return ""
+        return self._refusals.get(line.entry.end)
 
-    def _pass(self, entry: Entry) -> None:
-        self._waiting.remove(entry)
-        self._done_to = max(self._done_to, entry.end)
+    def _pass(self, line: _Line) -> None:
+        self._lines.remove(line)
+        self._refusals.pop(line.entry.end, None)
+        self._done_to = max(self._done_to, line.entry.end)
 
     def _remember(self) -> None:
         # On a full disk delivery goes on; at worst something is sent twice.
         with suppress(OSError):
             self.folder.set_delivered(self._done_to)
 
-    def _bury(self, entry: Entry, reason: str) -> None:
-        record: dict[str, Any] = entry.record or {}
-        self._outbox.bury(
-            self.folder.name,
-            {
-                "reason": reason,
-                "buried_at": self._clock(),
-                "at": record.get("at"),
-                "destination": self.destination,
-                "events": record.get("events"),
-                **({} if entry.record else {"text": entry.text}),
-            },
-        )
-        self.buried += 1
+    def _add_dead_letter(self, line: _Line, reason: str) -> None:
+        record = line.entry.record or {}
+        letter: dict[str, Any] = {
+            "reason": reason,
+            "added_at": self._clock(),
+            "at": record.get("at"),
+            "destination": self.destination,
+            "events": record.get("events"),
+        }
+        if line.entry.record is None:
+            letter["text"] = line.entry.text
+        self._outbox.dead_letters.add(self.folder.name, letter)
+
+    # How long lines have waited
+
+    def _age(self, end: int) -> float:
+        """Return the seconds for which the line that ends at ``end`` has waited."""
+        if self._waited is None:
+            return 0.0
+        return self._as_of_now(self._waited, 0.0).age(end)
+
+    def _as_of_now(self, waited: WaitingTime, noted_at: float) -> WaitingTime:
+        return waited.until(self._up(), noted_at, self._outbox.present, self._ttl)
+
+    def _note_waiting(self, end: int | None = None, ago: float = 0.0) -> None:
+        """Note lines that were not there before. ``ago``: seconds for which they have waited."""
+        if math.isinf(self._ttl):
+            return  # nothing is given up here
+        noted = self._waited
+        if noted is not None:
+            now = self._as_of_now(noted, 0.0)
+        else:
+            found = self.folder.waited()
+            noted = found[0] if found is not None else None
+            now = WaitingTime(0.0, self._up()) if found is None else self._as_of_now(*found)
+        self._waited = now = now.with_lines(self._read_to if end is None else end, ago)
+        # Not without need: it is a change of the folder, and a sign of life.
+        if noted is None or (noted.seen, noted.uptime.boot) != (now.seen, now.uptime.boot):
+            with suppress(OSError):  # if it is not kept, the events wait longer
+                self.folder.set_waited(now)

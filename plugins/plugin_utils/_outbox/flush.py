@@ -1,40 +1,43 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Empties the outbox as far as possible: what flush_outbox does, without Ansible's objects."""
+"""Empties the outbox as far as possible: the work of flush_outbox, without Ansible's objects."""
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ...module_utils._api.errors import DeliveryError, Outcome
 from ...module_utils._api.event import Event
+from .dead_letters import folder_name
 from .delivery import Delivery, Send
 from .destination import Account
-from .orphans import adopt, ask_for
+from .orphans import adopt, request_handover
 from .records import read_events
-from .storage import Folder, Outbox, OutboxError
+from .storage import DamagedFolder, Folder, Outbox, OutboxError
 
 # A result with thousands of dead letters would travel through Ansible for nothing.
 SHOWN_LETTERS = 100
 
-# A courier looks twice a second whether somebody asks for a folder, but not during a try.
+# A courier looks twice a second for a request for a folder, but not during an attempt.
 HAND_OVER_SECONDS = 1.5
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class Flushed:
-    """What became of the outbox. ``pending`` and ``dead`` are what is left in it.
+    """The result of a flush. ``pending`` and ``dead`` are what is left in the outbox.
 
     ``dead`` lists deployment, reason and events of the first 100 dead letters, and
-    ``dead_count`` counts all; ``error`` is None when nothing stood in the way.
+    ``dead_count`` counts all. ``error`` is None if nothing went wrong.
     """
 
     delivered: int
@@ -66,15 +69,19 @@ class Flush:
         self._sleep = sleep
         self._delivered = 0
         self._changed = False
+        # An error of the service, and one of the outbox, which is no reason to stop.
         self._error: DeliveryError | None = None
+        self._outbox_error: DeliveryError | None = None
 
     def run(self, dead: str) -> Flushed:
-        """Deliver what belongs to no run that is alive; ``dead``: ``keep``, ``retry``, ``drop``."""
+        """Deliver everything that belongs to no living run.
+
+        ``dead``: what to do with dead letters, ``keep``, ``retry`` or ``drop``.
+        """
         try:
             self._empty(dead)
         except OSError as exc:
-            why = f"outbox: {self._outbox.root} cannot be used ({exc})."
-            self._error = DeliveryError(why, OutboxError.kind, Outcome.OUTAGE)
+            self._note(exc)
         counted = count(self._outbox)
         return Flushed(
             self._delivered,
@@ -82,60 +89,70 @@ class Flush:
             counted.dead,
             counted.dead_count,
             self._changed,
-            self._error,
+            self._error or self._outbox_error,
         )
 
+    def _note(self, exc: OSError | DamagedFolder) -> None:
+        problem = str(exc)
+        if isinstance(exc, OSError):
+            problem = f"outbox: {self._outbox.root} cannot be used ({exc})"
+        self._outbox_error = DeliveryError(problem, OutboxError.kind, Outcome.OUTAGE)
+
     def _empty(self, dead: str) -> None:
-        if dead != "keep":
-            self._dead_letters(retry=dead == "retry")
-        asked: list[Folder] = []
+        try:
+            self._handle_dead_letters(dead)
+        except OSError as exc:  # the folders may be fine
+            self._note(exc)
+        requested: list[Folder] = []
         for folder in self._outbox.folders():
-            if self._hopeless:
+            if self._service_failed:
                 break
-            if not self._take(folder) and self._ask_for(folder):
-                asked.append(folder)
-        self._wait_for(asked)
+            if not self._take(folder) and self._request(folder):
+                requested.append(folder)
+        self._wait_for(requested)
 
     @property
-    def _hopeless(self) -> bool:
-        """Whether a key is refused, or the service out of reach: it is so for every folder."""
+    def _service_failed(self) -> bool:
+        """Whether the key is refused or the service is out of reach.
+
+        The same would happen with every other folder. Only a single event can be wrong by itself.
+        """
         return self._error is not None and self._error.kind != "bad_request"
 
     def _take(self, folder: Folder) -> bool:
-        """Deliver a folder if it can be had; return whether it could. Raises OSError."""
-        found = None
-        # Its courier has just delivered the last of it, or it is damaged: the others go on.
-        with suppress(OSError):
-            found = adopt(self._outbox, folder, self._account, math.inf)
-        if found is not None:
+        """Deliver a folder if it can be adopted; return whether it could."""
+        found = adopt(self._outbox, folder, self._account, math.inf)
+        if found is None:
+            return False
+        try:
             self._deliver(*found)
-        return found is not None
+        except (OSError, DamagedFolder) as exc:  # the other folders may be fine
+            self._note(exc)
+        return True
 
-    def _ask_for(self, folder: Folder) -> bool:
-        """Ask a courier whose run is over for a folder; return whether it may hand it over."""
-        with suppress(OSError):
-            return ask_for(self._outbox, folder, self._account)
-        return False
+    def _request(self, folder: Folder) -> bool:
+        """Request a folder from its courier; return whether the courier may hand it over."""
+        return request_handover(self._outbox, folder, self._account)
 
-    def _wait_for(self, asked: list[Folder]) -> None:
-        """Deliver what couriers hand over. What they keep too long is left to them."""
+    def _wait_for(self, requested: list[Folder]) -> None:
+        """Deliver the folders that couriers hand over. Those that they keep too long are theirs."""
         until = self._monotonic() + self._patience
-        while asked and not self._hopeless and self._monotonic() < until:
-            self._sleep(_LOOK_SECONDS)
-            asked = self._not_handed_over(asked)
-        # A courier must not part with a folder that nobody waits for any more. One of them may
+        while requested and not self._service_failed and self._monotonic() < until:
+            self._sleep(_POLL_SECONDS)
+            requested = self._not_handed_over(requested)
+        # A courier must not part with a folder that no flush waits for any more. One of them may
         # have done so while another one's events were delivered.
-        for folder in asked:
+        for folder in requested:
             with suppress(OSError):
-                folder.ask(withdraw=True)
-        self._not_handed_over(asked)
+                folder.request_handover(withdraw=True)
+        self._not_handed_over(requested)
 
-    def _not_handed_over(self, asked: list[Folder]) -> list[Folder]:
-        """Deliver those folders that can be had by now; return the others."""
+    def _not_handed_over(self, requested: list[Folder]) -> list[Folder]:
+        """Deliver the folders that can be adopted by now; return the others."""
         return [
             folder
-            for folder in asked
-            if folder.exists() and (self._hopeless or not self._take(folder))
+            for folder in requested
+            if folder.exists() and (self._service_failed or not self._take(folder))
         ]
 
     def _deliver(self, delivery: Delivery, lock: int) -> None:
@@ -148,7 +165,7 @@ class Flush:
                     if error.keep:
                         return
             if delivery.done:
-                delivery.folder.remove()
+                delivery.folder.remove(lock)
         finally:
             os.close(lock)
 
@@ -158,48 +175,79 @@ class Flush:
             self._delivered += len(events)
         return error
 
-    def _dead_letters(self, retry: bool) -> None:
-        """Send the dead letters of this destination once more, or drop all."""
-        for path, _letters in list(self._outbox.letters()):
-            with suppress(FileNotFoundError):
-                self._outbox.exhume(path, self._still_dead if retry else self._dropped)
+    def _handle_dead_letters(self, dead: str) -> None:
+        """Send the dead letters again, or remove all of them. Raises OSError."""
+        self._outbox.dead_letters.move_away_unusable()
+        if dead == "retry":
+            self._retry_dead_letters()
+        elif dead == "drop":
+            for path in self._outbox.dead_letters.files():
+                self._remove(path, None)
 
-    def _dropped(self, _letter: dict[str, Any]) -> bool:
-        self._changed = True
-        return False
+    def _retry_dead_letters(self) -> None:
+        """Send the dead letters of this destination again. Raises OSError.
 
-    def _still_dead(self, letter: dict[str, Any]) -> bool:
-        """Try a dead letter once more; return whether it stays one."""
+        The files are not locked while the network is used: couriers add letters meanwhile.
+        """
+        with self._outbox.dead_letters.retrying():
+            for path in self._outbox.dead_letters.files():
+                sent: set[str] = set()
+                for letter in self._outbox.dead_letters.letters(path):
+                    if self._service_failed:
+                        break
+                    if self._send_again(letter):
+                        sent.add(_key(letter))
+                if sent:
+                    self._remove(path, sent)
+                if self._service_failed:
+                    return
+
+    def _send_again(self, letter: dict[str, Any]) -> bool:
+        """Send a dead letter again if it is meant for this destination; return whether it was."""
         record = {"record": "events", "at": time.time(), "events": letter.get("events")}
         events = read_events(record)
         if letter.get("destination") not in self._account.accepted or not events:
-            return True
-        if self._error is not None and self._error.kind != "bad_request":
-            return True
+            return False
         error = self._counted(events)
         self._error = error or self._error
-        self._changed = self._changed or error is None
-        return error is not None
+        return error is None
+
+    def _remove(self, path: Path, keys: set[str] | None) -> None:
+        """Remove the dead letters with these keys from a file, None for all. Raises OSError."""
+
+        def keep(letter: dict[str, Any]) -> bool:
+            removed = keys is None or _key(letter) in keys
+            self._changed = self._changed or removed
+            return not removed
+
+        with suppress(FileNotFoundError):
+            self._outbox.dead_letters.rewrite(path, keep)
+
+
+def _key(letter: dict[str, Any]) -> str:
+    """Return a text that is equal for equal letters."""
+    return json.dumps(letter, sort_keys=True)
 
 
 def count(outbox: Outbox) -> Flushed:
-    """Return what is in the outbox, whoever is delivering it, and change nothing."""
+    """Return what is in the outbox, even while it is delivered. Changes nothing."""
     pending = 0
     for folder in outbox.folders():
-        with suppress(OSError):
+        with suppress(OSError, DamagedFolder):
             delivery = Delivery(outbox, folder, math.inf, time.time)
             delivery.refresh()
             pending += delivery.events
     dead: list[dict[str, Any]] = []
     number = 0
-    for path, letters in outbox.letters():
-        number += len(letters)
-        for letter in letters[: SHOWN_LETTERS - len(dead)]:
-            dead.append(
-                {
-                    "deployment": path.stem,
-                    "reason": letter.get("reason"),
-                    "events": letter.get("events") or [],
-                }
-            )
+    for path in outbox.dead_letters.files():
+        for letter in outbox.dead_letters.letters(path):
+            number += 1
+            if len(dead) < SHOWN_LETTERS:
+                dead.append(
+                    {
+                        "deployment": folder_name(path),
+                        "reason": letter.get("reason"),
+                        "events": letter.get("events") or [],
+                    }
+                )
     return Flushed(0, pending, dead, number, False)

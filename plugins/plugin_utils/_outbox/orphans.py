@@ -1,7 +1,15 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes on what earlier runs left in the outbox: whose run is over for certain, and who may."""
+"""Adopts orphans: folders that earlier runs left in the outbox.
+
+Every decision here is made in the same order. First it is established that the run is over: from
+then on its folder does not change. Only then its journal is read, to decide whether a finish is
+missing or the folder is damaged. In the other order, a run that writes its finish in between would
+be reported twice.
+
+Nothing here raises an exception. Whatever is wrong with a folder harms that folder only.
+"""
 
 from __future__ import annotations
 
@@ -12,99 +20,150 @@ import time
 
 from .delivery import Delivery
 from .destination import Account
-from .liveness import host_identity, process_mark
+from .liveness import host_identity, is_running
 from .records import RunRecord
-from .storage import Folder, Outbox
+from .storage import DamagedFolder, Folder, Outbox, damage_reported
 
-# A folder of another host is taken over when nothing has touched it for so long.
+# A folder of another host is adopted after nothing has touched it for so long.
 ABANDONED_SECONDS = 120.0
 
 
 def adopt(
     outbox: Outbox, folder: Folder, account: Account, ttl: float
 ) -> tuple[Delivery, int] | None:
-    """Take on a folder that nobody looks after; return it with its lock, or None.
+    """Adopt a folder that no process looks after; return it with its lock, or None.
 
     It must be meant for ``account``, and its run must be over for certain: on this host
     its process is gone, on another one nothing has touched the folder for two minutes. A run
-    without a finish gets one, ``lost``. What cannot be read is set aside, and what is older than
-    ``ttl`` (seconds) is given up, whatever it is meant for. Raises OSError.
+    without a finish gets one, ``lost``. A folder that cannot be read is set aside. Events that
+    have waited for ``ttl`` (seconds) are given up, even if they are meant for another destination.
+    Never raises an exception.
     """
-    lock = folder.lock()
-    if lock is None:
-        return None
-    mine = False
-    try:
-        delivery = Delivery(outbox, folder, ttl, time.time)
-        with contextlib.suppress(FileNotFoundError):
-            delivery.refresh()
-        if delivery.run is None:
-            _clear_away(outbox, folder)
-            return None
-        if not _is_over(outbox, folder, delivery.run):
-            return None
-        destination = delivery.destination
-        if destination not in account.accepted:
-            if _silence(outbox, folder) > ttl:
-                _give_up(folder, delivery)
-            return None
-        if destination != account.destination:
-            folder.set_destination(account.destination)
-        delivery.end("lost", _last_alive(folder))
-        folder.beat(host_identity())
-        mine = True
-    finally:
-        if not mine:
-            os.close(lock)
-    return delivery, lock
+    lock: int | None = None
+    delivery: Delivery | None = None
+    with contextlib.suppress(OSError, MemoryError):
+        try:
+            with damage_reported(folder):
+                lock = folder.lock()
+                if lock is not None:
+                    delivery = _adopted(outbox, folder, account, ttl, lock)
+        except DamagedFolder:
+            set_aside_damaged(outbox, folder)
+    if lock is not None and delivery is not None:
+        return delivery, lock
+    if lock is not None:
+        os.close(lock)
+    return None
 
 
-def ask_for(outbox: Outbox, folder: Folder, account: Account) -> bool:
-    """Ask the courier that holds a folder to hand it over; return whether there is hope.
-
-    There is none unless the folder is meant for ``account`` and its run is over: beside a
-    run that is alive its courier keeps it. Raises OSError.
-    """
-    delivery = Delivery(outbox, folder, math.inf, time.time)
+def _adopted(
+    outbox: Outbox, folder: Folder, account: Account, ttl: float, lock: int
+) -> Delivery | None:
+    """Return the delivery of a folder whose lock is held, None if it is not ours to deliver."""
+    delivery = Delivery(outbox, folder, ttl, time.time)
     delivery.refresh()
-    if delivery.run is None or delivery.destination not in account.accepted:
-        return False
+    if delivery.run is None:
+        _clear_away(outbox, folder, lock)
+        return None
     if not _is_over(outbox, folder, delivery.run):
-        return False
-    folder.ask()
-    return True
+        return None
+    # The run is over, and no courier of it is left: from here on nobody else writes.
+    delivery.refresh()
+    destination = delivery.destination
+    if destination not in account.accepted:
+        if delivery.expired:
+            _give_up(outbox, folder, delivery, lock)
+        return None
+    if destination != account.destination:
+        folder.set_destination(account.destination)
+    delivery.end("lost", _last_alive(outbox, folder))
+    folder.beat(host_identity())
+    return delivery
+
+
+def request_handover(outbox: Outbox, folder: Folder, account: Account) -> bool:
+    """Request a folder from the courier that holds it; return whether it may hand it over.
+
+    It will not unless the folder is meant for ``account`` and its run is over: while a run is
+    alive its courier keeps the folder. Never raises an exception.
+    """
+    with contextlib.suppress(OSError, MemoryError, DamagedFolder), damage_reported(folder):
+        delivery = Delivery(outbox, folder, math.inf, time.time)
+        delivery.refresh()
+        if delivery.run is None or delivery.destination not in account.accepted:
+            return False
+        if not _is_over(outbox, folder, delivery.run):
+            return False
+        folder.request_handover()
+        return True
+    return False
+
+
+def set_aside_damaged(outbox: Outbox, folder: Folder) -> bool:
+    """Move a folder that cannot be used to ``damaged``; return whether it was moved.
+
+    It stays where it is as long as its run may be alive. Never raises an exception.
+    """
+    with contextlib.suppress(OSError, MemoryError, DamagedFolder), damage_reported(folder):
+        if not _is_silent(outbox, folder):
+            return False
+        run = _first_run(outbox, folder)
+        if run is not None and run.host == host_identity() and is_running(run.pid, run.mark):
+            return False
+        outbox.set_aside(folder)
+        return True
+    return False
+
+
+def _first_run(outbox: Outbox, folder: Folder) -> RunRecord | None:
+    """Return the run of a damaged folder, as far as it can still be read."""
+    delivery = Delivery(outbox, folder, math.inf, time.time)
+    with contextlib.suppress(DamagedFolder):
+        delivery.refresh()
+    return delivery.run
 
 
 def _is_over(outbox: Outbox, folder: Folder, run: RunRecord) -> bool:
-    if folder.heartbeat()[0] == host_identity():
-        return process_mark(run.pid) != run.mark
-    return _silence(outbox, folder) >= ABANDONED_SECONDS
+    """Return whether a run is over for certain."""
+    here = host_identity()
+    if run.host == here and is_running(run.pid, run.mark):
+        return False
+    # The last process that touched the folder was the courier of the run or, once the run was
+    # known to be over, a process that had adopted the folder.
+    return folder.heartbeat()[0] == here or _is_silent(outbox, folder)
 
 
-def _give_up(folder: Folder, delivery: Delivery) -> None:
-    """Bury what is too old though it is meant for others: their AccessKey may never come back."""
-    delivery.end("lost", _last_alive(folder))
+def _is_silent(outbox: Outbox, folder: Folder) -> bool:
+    """Return whether nothing has touched a folder for two minutes.
+
+    A heartbeat in the future is a wrong one: the two minutes begin now.
+    """
+    beat, present = folder.heartbeat()[1], outbox.present()
+    if beat > present:
+        folder.beat()
+    return present - beat >= ABANDONED_SECONDS
+
+
+def _last_alive(outbox: Outbox, folder: Folder) -> float:
+    """Return when a run was last seen alive, in epoch seconds."""
+    return max(0.0, min(folder.heartbeat()[1], outbox.present()))
+
+
+def _give_up(outbox: Outbox, folder: Folder, delivery: Delivery, lock: int) -> None:
+    """Give up events for another destination that are too old: its AccessKey may never return."""
+    delivery.end("lost", _last_alive(outbox, folder))
     delivery.give_up()
     if delivery.done:
-        folder.remove()
+        folder.remove(lock)
 
 
-def _last_alive(folder: Folder) -> float:
-    return folder.heartbeat()[1] or time.time()
-
-
-def _silence(outbox: Outbox, folder: Folder) -> float:
-    """Return for how many seconds nothing has touched a folder."""
-    beat = folder.heartbeat()[1]
-    with outbox.probe() as present:
-        return present - (beat or folder.path.stat().st_mtime)
-
-
-def _clear_away(outbox: Outbox, folder: Folder) -> None:
-    """Set a folder aside that does not say whose it is, or remove it when it is empty."""
-    if _silence(outbox, folder) < ABANDONED_SECONDS:
+def _clear_away(outbox: Outbox, folder: Folder, lock: int) -> None:
+    """Set a folder aside that does not name its run, or remove it if it is empty."""
+    if not _is_silent(outbox, folder):
         return  # it is being made
+    if _first_run(outbox, folder) is not None:
+        return  # it has been made meanwhile
     if folder.size():
         outbox.set_aside(folder)
     else:
-        folder.remove()  # its run was killed before it had written anything
+        folder.remove(lock)  # its run was killed before it had written anything

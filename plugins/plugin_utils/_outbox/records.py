@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands in a journal: the run, its events, and the finish that is missing. Pure."""
+"""The records of a journal: the run, its events, and the finish that is missing. Pure."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The first record of a journal: all that a stranger needs to end the deployment.
+    """The first record of a journal: everything that another process needs to end the deployment.
 
-    ``host``, ``pid`` and ``mark`` tell whether the run is alive (see _outbox);
-    ``destination`` says whose credentials may deliver its events.
+    ``host``, ``pid`` and ``mark`` show whether the run is alive, see liveness.py.
+    ``destination``: whose credentials may deliver its events.
     """
 
     deployment: Deployment
@@ -60,7 +60,10 @@ class RunRecord:
                 pid=int(record["pid"]),
                 mark=str(record["mark"]),
             )
-            missing_finish(run, "lost", 0.0)  # whoever has to write it must not stumble
+            # The process that has to write them must not fail.
+            for missing in (missing_start(run, 0.0), missing_finish(run, "lost", 0.0)):
+                if not read_events(missing):
+                    return None
         except _UNREADABLE:
             return None
         return run
@@ -69,7 +72,7 @@ class RunRecord:
 def events_record(deployment: Deployment, naming: Naming, at: float) -> dict[str, Any]:
     """Return the record of the events that ``deployment`` is due at ``at`` (epoch seconds).
 
-    The finish and the failure event share one record, for a line of a journal is there as a
+    The finish and the failure event share one record, because a line of a journal is valid as a
     whole or not at all. Raises InvalidInput for a name that is empty.
     """
     return {
@@ -83,7 +86,7 @@ def events_record(deployment: Deployment, naming: Naming, at: float) -> dict[str
 def missing_start(run: RunRecord, at: float) -> dict[str, Any]:
     """Return the record of the start of a run that was killed before it could write it.
 
-    ``at``: epoch seconds, for a run that does not say when it started.
+    ``at``: epoch seconds, for a run whose start time is unknown.
     """
     started_at = run.deployment.started_at
     return events_record(run.deployment, run.naming, at if started_at is None else started_at)
@@ -92,8 +95,8 @@ def missing_start(run: RunRecord, at: float) -> dict[str, Any]:
 def missing_finish(run: RunRecord, reason: str, at: float) -> dict[str, Any]:
     """Return the record of the finish of a run that has not written one itself.
 
-    ``reason``: ``stopped``, ``killed`` or ``lost``; ``at``: epoch seconds of the end as far
-    as it is known.
+    ``reason``: ``stopped``, ``killed`` or ``lost``. ``at``: epoch seconds of the end, as far as
+    it is known. A clock that was set back does not make it end before its start.
     """
     at = max(at, run.deployment.started_at or at)
     ended = replace(run.deployment, status="aborted", reason=reason, finished_at=at)
@@ -101,10 +104,18 @@ def missing_finish(run: RunRecord, reason: str, at: float) -> dict[str, Any]:
 
 
 def read_events(record: Mapping[str, Any]) -> list[Event]:
-    """Return the events that a record holds, none when it holds none that can be sent."""
+    """Return the events in a record, an empty list if they cannot be sent."""
     try:
         if record["record"] != "events":
             return []
-        return parse_events(record["events"], now=float(record["at"]))
+        events = parse_events(record["events"], now=float(record["at"]))
+        for event in events:  # JSON can escape half a surrogate pair, which UTF-8 cannot encode
+            event.encode()
     except _UNREADABLE:
         return []
+    return events
+
+
+def is_final(record: Mapping[str, Any]) -> bool:
+    """Return whether a record is the finish of a deployment, one that can be sent."""
+    return record.get("final") is True and bool(read_events(record))

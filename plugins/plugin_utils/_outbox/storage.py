@@ -1,24 +1,25 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The outbox: events on disk until they are delivered. The one file that does its storage.
+"""The outbox: events on disk until they are delivered.
 
-Plain files, one folder a deployment, so that a damaged file harms one deployment only, nothing
-is open across a fork, nothing needs a database's locks on NFS, and people can read it::
+Plain files, one folder per deployment. A damaged file harms one deployment only, nothing is open
+across a fork, nothing needs a database's locks on NFS, and people can read it::
 
-    <outbox>/runs/<id>/journal     JSON lines, append-only; a line counts once it is complete
-                       delivered   how many bytes of the journal are done with
-                       lock        flock'd by the courier for as long as it lives; it holds a
-                                   word when somebody asks for the folder
+    <outbox>/runs/<id>/journal     JSON lines, append-only; a line is valid once it is complete
+                       delivered   the number of bytes of the journal that are done with
+                       lock        flock'd by the courier for as long as it lives; not empty while
+                                   another process requests the folder
                        heartbeat   touched by the courier; its content names the host
-                       status      what the courier has to say to the callback
-                       destination whose events these are, once the default chain has
-                                   found credentials; without one, the journal names it
-                       reserve     room for the finish, given up when the disk is full
-    <outbox>/dead/<id>.jsonl       what was refused or grew too old, with the reason
-    <outbox>/damaged/<id>/         what could not be read
+                       status      how delivery stands, written by the courier for the callback
+                       destination whose events these are, once the default chain has found
+                                   credentials; without one, the journal names it
+                       waited      for how long the lines of the journal have waited
+                       reserve     space for the finish, given up when the disk is full
+    <outbox>/dead/<id>.jsonl       events that were refused or grew too old, see dead_letters.py
+    <outbox>/damaged/<id>/         folders that could not be read
 
-Folders are 0700, files 0600; links and foreign owners are refused.
+Folders are 0700, files 0600. Anything that is not a file of ours is refused, see files.py.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,43 +39,78 @@ from typing import Any
 from urllib.parse import quote
 
 from ...module_utils._api.errors import CloudMonitorError
+from .announced import Announcements
+from .dead_letters import DeadLetters
 from .files import (
-    NO_FOLLOW,
-    add_line,
+    UnusableFile,
+    append_records,
     beats,
     by_age,
+    hidden_name,
     mode_of_own,
+    open_file,
+    parse_record,
     private_folder,
+    read_lines,
     read_small,
-    record_of,
     replace_file,
     sync_folder,
 )
+from .waiting_time import WaitingTime
 
-# Says "there is something new in the folder". Its default is to be ignored, so that it may come
-# before the courier listens.
+# Means that there is something new in the folder. A process ignores it by default, so that it may
+# come before the courier listens.
 WAKE_SIGNAL = signal.SIGURG
 
 # A courier touches its folder more often.
 _LATELY_SECONDS = 60.0
 _NAME_LIMIT = 100
+_NUMBER_LIMIT = 10_000
 JOURNAL, DELIVERED, LOCK, HEARTBEAT, STATUS = "journal", "delivered", "lock", "heartbeat", "status"
-RESERVE, DESTINATION = "reserve", "destination"
+WAITED, RESERVE, DESTINATION = "waited", "reserve", "destination"
 # A finish and its failure event have at most some 9,000 bytes; JSON escapes make them longer.
 _RESERVE_BYTES = 65_536
+# A run writes three lines. Whatever has more than this was damaged, and is not worth the memory.
+MAX_JOURNAL_BYTES = 16_777_216
+MAX_JOURNAL_LINES = 20_000
+# A process that removes a folder or replaces a file is done with it long before.
+_LEFTOVER_SECONDS = 3600.0
+_LEFTOVERS_AT_ONCE = 100
+# With the number of a process, and a random number.
+_LEFTOVER = re.compile(r"\..+\.[0-9]+(\.[0-9a-f]{12})?")
 
 
 class OutboxError(CloudMonitorError):
-    """The outbox cannot be used; the text says why and what to do."""
+    """The outbox cannot be used."""
 
     kind = "outbox"
 
 
+class DamagedFolder(OutboxError):
+    """The content of one deployment's folder cannot be used. Nothing else is affected."""
+
+
+@contextmanager
+def damage_reported(folder: Folder) -> Iterator[None]:
+    """Turn every exception that the content of a folder causes into DamagedFolder.
+
+    An OSError that is not about the folder (a full disk, too many open files) stays as it is.
+    """
+    try:
+        yield
+    except UnusableFile as exc:
+        raise DamagedFolder(f"{folder.path} is damaged ({exc})", option="outbox") from exc
+    except (OSError, MemoryError, DamagedFolder):
+        raise
+    except Exception as exc:
+        raise DamagedFolder(f"{folder.path} is damaged ({exc!r})", option="outbox") from exc
+
+
 @dataclass(frozen=True)
 class Entry:
-    """One line of a journal: what it says, and where it ends (bytes from the start of the file).
+    """One line of a journal, which ends at byte ``end`` of the file.
 
-    ``record`` is None when the line cannot be read; ``text`` is the line itself.
+    ``record`` is None if the line cannot be read; ``text`` is the line, empty if it is too long.
     """
 
     end: int
@@ -95,21 +132,22 @@ class Folder:
     def append(self, *records: dict[str, Any]) -> None:
         """Add records to the journal, all at once; they are on disk when this returns.
 
-        When there is no room, the reserve gives its own. Raises OSError.
+        If the disk is full, the reserve is given up. Raises OSError.
         """
+        journal = self.path / JOURNAL
         try:
-            add_line(self.path / JOURNAL, *records)
+            append_records(journal, *records, limit=MAX_JOURNAL_BYTES)
         except OSError as exc:
-            if exc.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._give_reserve():
+            if exc.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._give_up_reserve():
                 raise
-            add_line(self.path / JOURNAL, *records)
+            append_records(journal, *records, limit=MAX_JOURNAL_BYTES)
 
     def reserve(self) -> None:
-        """Take up room for the finish: a deployment may fill the disk. Raises OSError."""
+        """Reserve space for the finish, because a deployment may fill the disk. Raises OSError."""
         self._replace(RESERVE, "\0" * _RESERVE_BYTES)
 
-    def _give_reserve(self) -> bool:
-        """Give up the room that was kept; return whether there was any."""
+    def _give_up_reserve(self) -> bool:
+        """Free the reserved space; return whether there was any."""
         try:
             os.unlink(self.path / RESERVE)
         except OSError:
@@ -117,51 +155,64 @@ class Folder:
         return True
 
     def entries(self, after: int = 0) -> list[Entry]:
-        """Return the complete lines of the journal from byte ``after`` on. Raises OSError."""
-        descriptor = os.open(self.path / JOURNAL, os.O_RDONLY | NO_FOLLOW)
-        with os.fdopen(descriptor, "rb") as file:
-            file.seek(after)
-            data = file.read()
-        found, end = [], after
-        for line in data.split(b"\n")[:-1]:
-            end += len(line) + 1
-            text = line.decode("utf-8", "replace")
-            if text.strip():
-                found.append(Entry(end, text, record_of(text)))
+        """Return the complete lines of the journal from byte ``after`` on.
+
+        Raises DamagedFolder, and OSError, with FileNotFoundError if there is no journal.
+        """
+        found: list[Entry] = []
+        with damage_reported(self):
+            for line in read_lines(self.path / JOURNAL, after, MAX_JOURNAL_BYTES):
+                if len(found) >= MAX_JOURNAL_LINES:
+                    raise UnusableFile(errno.EFBIG, f"it has more than {len(found)} lines")
+                text = line.text or ""
+                found.append(Entry(line.end, text, parse_record(text)))
         return found
 
     def size(self) -> int:
-        """Return the size of the journal in bytes, 0 when there is none."""
-        try:
-            return (self.path / JOURNAL).stat().st_size
-        except OSError:
-            return 0
+        """Return the size of the journal in bytes, 0 if there is none. Raises DamagedFolder."""
+        with damage_reported(self):
+            try:
+                descriptor = open_file(self.path / JOURNAL, os.O_RDONLY, MAX_JOURNAL_BYTES)
+            except FileNotFoundError:
+                return 0
+            size = os.fstat(descriptor).st_size
+            os.close(descriptor)
+            return size
 
     def exists(self) -> bool:
         """Return whether the folder is still there; it goes when everything is delivered."""
         return self.path.is_dir()
 
     def delivered(self) -> int:
-        """Return up to which byte the journal is done with."""
+        """Return the position in the journal up to which everything is done with.
+
+        A position that is not the end of a line cannot be true. It is better to send something
+        twice than to lose it.
+        """
         try:
-            return max(0, int(self._read(DELIVERED)))
+            position = int(self._read(DELIVERED))
+            descriptor = open_file(self.path / JOURNAL, os.O_RDONLY)
         except (OSError, ValueError):
-            return 0  # nothing is lost; at worst something is sent twice
+            return 0
+        with os.fdopen(descriptor, "rb") as file:
+            size = os.fstat(descriptor).st_size
+            if 0 < position <= size and os.pread(file.fileno(), 1, position - 1) == b"\n":
+                return position
+        return 0
 
     def set_delivered(self, position: int) -> None:
         """Remember that everything before ``position`` is done with. Raises OSError."""
         self._replace(DELIVERED, str(position))
 
     def status(self) -> dict[str, Any]:
-        """Return what the courier last said, an empty mapping when it has said nothing."""
+        """Return the last status that the courier wrote, an empty mapping if there is none."""
         try:
-            found = json.loads(self._read(STATUS))
-        except (OSError, ValueError):
+            return parse_record(self._read(STATUS)) or {}
+        except OSError:
             return {}
-        return found if isinstance(found, dict) else {}
 
     def set_status(self, status: dict[str, Any]) -> None:
-        """Tell the callback how delivery stands. Raises OSError."""
+        """Write for the callback how delivery stands. Raises OSError."""
         self._replace(STATUS, json.dumps(status))
 
     def destination(self) -> str | None:
@@ -180,29 +231,54 @@ class Folder:
         """Remember whose events these are once that is certain. Raises OSError."""
         replace_file(self.path / DESTINATION, destination, durable=True)
 
+    def waited(self) -> tuple[WaitingTime, float] | None:
+        """Return for how long the journal has waited, and when that was noted (epoch seconds)."""
+        try:
+            text = self._read(WAITED)
+            noted_at = os.lstat(self.path / WAITED).st_mtime
+        except OSError:
+            return None
+        found = WaitingTime.read(text)
+        return None if found is None else (found, noted_at)
+
+    def set_waited(self, waited: WaitingTime) -> None:
+        """Remember for how long the journal has waited. Raises OSError."""
+        self._replace(WAITED, waited.dump())
+
     def beat(self, host: str | None = None) -> None:
-        """Touch the heartbeat; with ``host``, write whose it is. Raises OSError."""
+        """Touch the heartbeat; with ``host``, write which host's it is. Raises OSError."""
         if host is not None:
             self._replace(HEARTBEAT, host)
-        else:
-            os.utime(self.path / HEARTBEAT)
+            return
+        try:
+            descriptor = open_file(self.path / HEARTBEAT, os.O_RDONLY)
+        except UnusableFile:
+            os.utime(self.path)
+            return
+        try:
+            os.utime(descriptor)
+        finally:
+            os.close(descriptor)
 
     def heartbeat(self) -> tuple[str, float]:
-        """Return the host of the last heartbeat and its time (epoch seconds); ("", 0) for none."""
+        """Return the host of the last heartbeat and its time (epoch seconds).
+
+        Without a usable heartbeat they are "" and the time of the folder. Raises OSError.
+        """
         try:
-            return self._read(HEARTBEAT), (self.path / HEARTBEAT).stat().st_mtime
+            return self._read(HEARTBEAT), os.lstat(self.path / HEARTBEAT).st_mtime
         except OSError:
-            return "", 0.0
+            return "", os.lstat(self.path).st_mtime
 
     def lock(self) -> int | None:
-        """Take the lock and return its file descriptor, None when somebody holds it.
+        """Take the lock and return its file descriptor, None if another process holds it.
 
-        The lock ends when the last process that has the descriptor closes it or dies. Nobody
-        has asked for the folder then (see ask). Raises OSError when the file system knows no
-        such locks.
+        The lock ends when the last process that has the descriptor closes it or dies. An earlier
+        request for the folder is void then. Raises DamagedFolder, and OSError if the file system
+        has no such locks.
         """
-        flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW
-        descriptor = os.open(self.path / LOCK, flags, 0o600)
+        with damage_reported(self):
+            descriptor = open_file(self.path / LOCK, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(descriptor, 0)
@@ -212,28 +288,48 @@ class Folder:
         except OSError:
             os.close(descriptor)
             raise
-        if os.fstat(descriptor).st_nlink == 0:  # the last holder has removed the folder
+        if not self.is_locked_by(descriptor):  # the last holder has removed the folder
             os.close(descriptor)
             return None
         return descriptor
 
-    def ask(self, withdraw: bool = False) -> None:
-        """Ask whoever holds the lock to hand the folder over, or no longer. Raises OSError."""
-        descriptor = os.open(self.path / LOCK, os.O_WRONLY | os.O_TRUNC | NO_FOLLOW)
+    def is_locked_by(self, lock: int) -> bool:
+        """Return whether ``lock`` is the lock of the folder that has this path now.
+
+        The folder may have been removed, and a new run with the same id may use its path.
+        """
+        try:
+            held, here = os.fstat(lock), os.lstat(self.path / LOCK)
+        except OSError:
+            return False
+        return held.st_nlink > 0 and os.path.samestat(held, here)
+
+    def request_handover(self, withdraw: bool = False) -> None:
+        """Request the folder from the process that holds the lock, or no longer. Raises OSError."""
+        descriptor = open_file(self.path / LOCK, os.O_WRONLY)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            os.ftruncate(descriptor, 0)
             file.write("" if withdraw else "asked\n")
 
-    def remove(self) -> None:
-        """Remove the folder, for everything in it is done with. The journal goes first."""
-        for name in (JOURNAL, DELIVERED, STATUS, HEARTBEAT, LOCK):
-            with suppress(OSError):
-                os.unlink(self.path / name)
-        # Out of sight first: who looks for folders would make a lock in it, and it would stay.
-        beside = self.path.with_name(f".gone.{self.name}.{os.getpid()}")
-        with suppress(OSError):
-            os.rename(self.path, beside)
-        for path in (beside, self.path):
-            shutil.rmtree(path, ignore_errors=True)
+    def remove(self, lock: int | None = None) -> None:
+        """Remove the folder, because everything in it is done with.
+
+        With ``lock``, only the folder that it locks is removed. The folder is renamed first: a
+        process that looks for folders would make a lock in it, and it would stay. After that the
+        path may belong to a new run with the same id, and is not touched again.
+        """
+        if lock is not None and not self.is_locked_by(lock):
+            return
+        target = self.path.with_name(hidden_name("gone." + self.name))
+        try:
+            os.rename(self.path, target)
+        except FileNotFoundError:
+            return
+        except OSError:
+            target = self.path  # it stays ours until it is empty
+            with suppress(OSError):  # a folder that is half removed has nothing to deliver twice
+                os.unlink(target / JOURNAL)
+        shutil.rmtree(target, ignore_errors=True)
 
     def _read(self, name: str) -> str:
         return read_small(self.path / name)
@@ -250,6 +346,7 @@ class Outbox:
         self.runs = self.root / "runs"
         self.dead = self.root / "dead"
         self.damaged = self.root / "damaged"
+        self.dead_letters = DeadLetters(self.dead, self._move_to_damaged)
 
     def prepare(self) -> None:
         """Make the folders, private to this user. Raises OutboxError."""
@@ -259,11 +356,13 @@ class Outbox:
                 private_folder(folder)
         except OSError as exc:
             raise self._unusable(exc) from exc
+        with suppress(OSError):
+            self._remove_leftovers()
 
     def mode(self) -> int:
-        """Return the outbox's mode once its folders are seen to be ours and no links.
+        """Return the outbox's mode after a check that its folders are ours and no links.
 
-        Changes nothing, and needs only the outbox itself to be there. Raises OutboxError.
+        Changes nothing. Only the outbox itself must exist. Raises OutboxError.
         """
         try:
             found = mode_of_own(self.root)
@@ -276,20 +375,20 @@ class Outbox:
 
     def _unusable(self, why: OSError) -> OutboxError:
         return OutboxError(
-            f"outbox: {self.root} cannot be used ({why.strerror or why}). Make it writable, or "
-            "name another directory as "
-            "outbox or CLOUDMONITOR_OUTBOX."
+            f"{self.root} cannot be used ({why.strerror or why})",
+            option="outbox",
+            advice="Make it writable, or name another directory as outbox or CLOUDMONITOR_OUTBOX.",
         )
 
     def create(self, deployment_id: str) -> Folder:
         """Make the folder of a new deployment. Raises OutboxError.
 
-        Its name is the id, in letters that every file system takes; when an earlier
-        deployment of the same id still has its folder, a number is added.
+        Its name is the id, in letters that every file system takes. If an earlier deployment
+        with the same id still has its folder, a number is added.
         """
-        # Bytes of an id that are no UTF-8 come from an environment variable.
+        # Bytes of an id that are not UTF-8 come from an environment variable.
         base = quote(deployment_id, safe="", errors="replace").replace(".", "%2E")[:_NAME_LIMIT]
-        for number in range(1, 10_000):
+        for number in range(1, _NUMBER_LIMIT):
             path = self.runs / (base if number == 1 else f"{base}~{number}")
             try:
                 path.mkdir(mode=0o700)
@@ -297,13 +396,17 @@ class Outbox:
                 continue
             except OSError as exc:
                 raise OutboxError(
-                    f"outbox: no folder can be made in {self.runs} ({exc.strerror or exc}). Make "
-                    "it writable, or name another "
-                    "directory as outbox."
+                    f"no folder can be made in {self.runs} ({exc.strerror or exc})",
+                    option="outbox",
+                    advice="Make it writable, or name another directory as outbox.",
                 ) from exc
             sync_folder(self.runs)
             return Folder(path)
-        raise OutboxError(f"outbox: {self.runs} holds 10,000 folders of one id; empty it.")
+        raise OutboxError(
+            f"{self.runs} has {_NUMBER_LIMIT} folders of one id",
+            option="outbox",
+            advice="Remove some of them.",
+        )
 
     def folders(self) -> list[Folder]:
         """Return the folders of all deployments that are not done with, the oldest first."""
@@ -311,101 +414,77 @@ class Outbox:
 
     def waiting(self) -> int:
         """Return how many deployments have a folder that no courier has touched lately."""
-        with suppress(OSError), self.probe() as present:
+        with suppress(OSError):
+            present = self.present()
             return sum(
                 1 for beat in beats(self.runs, HEARTBEAT) if present - beat > _LATELY_SECONDS
             )
         return 0
 
-    def bury(self, name: str, letter: dict[str, Any]) -> None:
-        """Keep an event that will not be sent again, with its reason. Raises OSError."""
-        with self._dead_lock():
-            add_line(self.dead / (name + ".jsonl"), letter)
-
-    def exhume(self, path: Path, keep: Callable[[dict[str, Any]], bool]) -> None:
-        """Leave those dead letters of one file that ``keep`` wants; the rest is gone.
-
-        A line that cannot be read stays. Raises OSError.
-        """
-        with self._dead_lock():
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            left = [line for line in lines if (found := record_of(line)) is None or keep(found)]
-            if not left:
-                path.unlink()
-                return
-            replace_file(path, "".join(line + "\n" for line in left), durable=True)
-
-    @contextmanager
-    def _dead_lock(self) -> Iterator[None]:
-        """Keep others from writing dead letters while they are rewritten."""
-        descriptor = os.open(self.dead / ".lock", os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
-
-    def letters_size(self, name: str) -> int:
-        """Return the size in bytes of a deployment's dead letters, 0 for none."""
-        try:
-            return (self.dead / (name + ".jsonl")).stat().st_size
-        except OSError:
-            return 0
-
-    def letters(self) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
-        """Yield each file of dead letters with those of its lines that can be read."""
-        for path in by_age(self.dead):
-            if path.suffix != ".jsonl":
-                continue
-            with suppress(OSError):
-                descriptor = os.open(path, os.O_RDONLY | NO_FOLLOW)
-                with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
-                    records = [record_of(line) for line in file]
-                yield path, [record for record in records if record is not None]
-
     def set_aside(self, folder: Folder) -> Path:
-        """Move a folder that cannot be read out of the way; return where to. Raises OSError."""
-        for number in range(1, 10_000):
-            target = self.damaged / (folder.name if number == 1 else f"{folder.name}~{number}")
-            if not target.exists():
+        """Move a folder that cannot be read to ``damaged``; return where to. Raises OSError."""
+        with suppress(OSError):  # a directory can only be moved if it is writable
+            folder.path.chmod(0o700)
+        return self._move_to_damaged(folder.path)
+
+    def _move_to_damaged(self, path: Path) -> Path:
+        name = path.name.lstrip(".")
+        for number in range(1, _NUMBER_LIMIT):
+            target = self.damaged / (name if number == 1 else f"{name}~{number}")
+            if not os.path.lexists(target):
                 break
-        os.rename(folder.path, target)
+        os.rename(path, target)
         return target
 
     def newly_damaged(self) -> int:
-        """Return how many deployments were set aside since somebody last asked."""
-        return _news(self.damaged)
+        """Return how many deployments were set aside since the last call."""
+        inodes = {}
+        for path in by_age(self.damaged):
+            with suppress(OSError):
+                inodes[f"{path.name}/{os.lstat(path).st_ino}"] = 0
+        return Announcements(self.damaged / ".told").count_new(inodes)
 
     def newly_dead(self) -> int:
-        """Return how many deployments got dead letters since somebody last asked."""
-        return _news(self.dead)
+        """Return how many deployments got dead letters since the last call."""
+        return self.dead_letters.count_new()
 
-    @contextmanager
-    def probe(self) -> Iterator[float]:
-        """Yield the present time as the file system of the outbox has it (epoch seconds).
+    def present(self) -> float:
+        """Return the present time in epoch seconds, as the file system of the outbox has it.
 
-        A heartbeat on a network file system carries the server's time, which need not be ours.
+        A heartbeat on a network file system carries the server's time, which may differ from the
+        time of this host. Raises OSError.
         """
-        path = self.root / f".probe.{os.getpid()}"
+        path = self.root / hidden_name("probe")
+        descriptor = open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
-            path.touch(mode=0o600)
-            yield path.stat().st_mtime
+            return os.fstat(descriptor).st_mtime
         finally:
+            os.close(descriptor)
             path.unlink(missing_ok=True)
 
+    def _remove_leftovers(self) -> None:
+        """Remove what killed processes have left: folders being removed, files being replaced."""
+        folders = (self.root, self.runs, self.dead, self.damaged)
+        found = [path for folder in folders for path in _leftovers(folder)]
+        if not found:
+            return
+        present = self.present()
+        for path in found[:_LEFTOVERS_AT_ONCE]:
+            with suppress(OSError):
+                # A time in the future is a wrong one.
+                if abs(present - os.lstat(path).st_ctime) > _LEFTOVER_SECONDS:
+                    if path.is_dir() and not path.is_symlink():
+                        shutil.rmtree(path, ignore_errors=True)
+                    else:
+                        path.unlink()
 
-def is_asked_for(lock: int) -> bool:
-    """Return whether somebody asks for the folder whose lock this file descriptor holds."""
+
+def _leftovers(folder: Path) -> list[Path]:
+    """Return the names that ``hidden_name`` makes, which are there for a moment only."""
+    with os.scandir(folder) as entries:
+        return [Path(entry.path) for entry in entries if _LEFTOVER.fullmatch(entry.name)]
+
+
+def is_handover_requested(lock: int) -> bool:
+    """Return whether another process requests the folder whose lock this descriptor holds."""
     return os.fstat(lock).st_size > 0
-
-
-def _news(folder: Path) -> int:
-    """Return how many entries of a folder are newer than the last call, and remember this one."""
-    told = folder / ".told"
-    with suppress(OSError):
-        before = told.stat().st_mtime if told.exists() else 0.0
-        found = sum(1 for path in by_age(folder) if path.stat().st_ctime > before)
-        if found:
-            told.touch(mode=0o600)
-        return found
-    return 0

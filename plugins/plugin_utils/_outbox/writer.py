@@ -54,7 +54,7 @@ class OutboxWriter:
         """
         folder = self._outbox.create(run_id)
         self._folder = folder
-        self._dead_letters_before = self._outbox.letters_size(folder.name)
+        self._dead_letters_before = self._outbox.dead_letters.size(folder.name)
         try:
             self._lock = _lock(folder)
             folder.beat(host_identity())
@@ -142,15 +142,14 @@ class OutboxWriter:
     def _refusal(self) -> WaitResult | None:
         """Return why the service refused events of this run, None if it did not."""
         name = self._opened.name
-        if self._outbox.letters_size(name) <= self._dead_letters_before:
+        if self._outbox.dead_letters.size(name) <= self._dead_letters_before:
             return None
-        for path, letters in self._outbox.letters():
-            if path.stem == name and letters:
-                return self._refused(str(letters[-1].get("reason")))
-        return None
+        letter = self._outbox.dead_letters.last(name)
+        return None if letter is None else self._refused(str(letter.get("reason")))
 
     def _refused(self, reason: str) -> WaitResult:
-        self._outbox.newly_dead()  # reported here, so that the next run need not
+        # Reported here, so that the next run need not.
+        self._outbox.dead_letters.announce(self._opened.name)
         return WaitResult(
             Decision.REFUSED,
             f"events of this run were refused and are kept as dead letters in {self._outbox.dead}. "
@@ -183,7 +182,7 @@ def run_record(deployment: Any, naming: Naming, destination: str) -> RunRecord:
         destination=destination,
         host=host_identity(),
         pid=os.getpid(),
-        mark=process_mark(os.getpid()),
+        mark=process_mark(os.getpid()) or "",
     )
 
 

@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import os
+import socket
+import stat
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
     DeliveryError,
@@ -95,6 +100,63 @@ def left_behind(
     return folder
 
 
+def all_letters(outbox: Outbox) -> list[tuple[Path, list[dict[str, Any]]]]:
+    """Return the files with dead letters and the letters in each."""
+    letters = outbox.dead_letters
+    return [(path, list(letters.letters(path))) for path in letters.files()]
+
+
+# What may be in the place of a file.
+KINDS = ("fifo", "socket", "directory", "full directory", "link", "dangling link", "device")
+
+
+@contextmanager
+def in_place_of(path: Path, kind: str) -> Iterator[None]:
+    """Put something else in the place of a file. Skips what this user or system cannot make."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        path.unlink()
+    with ExitStack() as stack:
+        if kind == "fifo":
+            os.mkfifo(path)
+        elif kind == "socket":
+            server = stack.enter_context(socket.socket(socket.AF_UNIX))
+            with working_directory(path.parent):
+                server.bind(path.name)
+        elif kind.endswith("directory"):
+            path.mkdir()
+            if kind.startswith("full"):
+                (path / "precious").write_text("theirs")
+        elif kind == "dangling link":
+            path.symlink_to(path.parent / "nowhere" / "at all")
+        elif kind == "link":
+            theirs = Path(stack.enter_context(tempfile.TemporaryDirectory()), "theirs")
+            theirs.write_text('{"theirs": 7}\n')
+            path.symlink_to(theirs)
+            stack.callback(lambda: _assert_text(theirs, '{"theirs": 7}\n'))
+        else:
+            try:
+                os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5))  # /dev/zero has no end
+            except OSError as exc:
+                pytest.skip(f"no device can be made here: {exc}")
+        yield
+
+
+def _assert_text(path: Path, text: str) -> None:
+    assert path.read_text() == text
+
+
+@contextmanager
+def working_directory(path: Path) -> Iterator[None]:
+    """Work in another directory: the path of a socket has at most 108 bytes."""
+    before = Path.cwd()
+    os.chdir(path)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
 def names_of(events: Any) -> list[str]:
     return [event["name"] if isinstance(event, dict) else event.name for event in events]
 
@@ -155,6 +217,8 @@ class Service:
         if answer == "delivered":
             self.accepted += names
             return None
-        kind = {"keep": "connection", "refused": "signature"}.get(answer, answer)
-        outcome = Outcome.OUTAGE if answer == "keep" else Outcome.REFUSED
+        kind = {"keep": "connection", "later": "clock", "refused": "signature"}.get(answer, answer)
+        outcome = {"keep": Outcome.OUTAGE, "later": Outcome.REFUSED_FOR_NOW}.get(
+            answer, Outcome.REFUSED
+        )
         return DeliveryError("the service says " + answer, kind, outcome)

@@ -117,7 +117,7 @@ def test_what_earlier_runs_left_is_said_once(scene: Scene, receiver: Receiver) -
 
 def test_what_was_given_up_after_a_run_is_said_once_by_the_next(scene: Scene) -> None:
     for name in ("one", "two"):
-        scene.outbox.bury(name, {"reason": "not delivered within 168 hours"})
+        scene.outbox.dead_letters.add(name, {"reason": "not delivered within 168 hours"})
     for _number in range(2):
         scene.run()
 

@@ -203,7 +203,7 @@ def test_an_outbox_that_nobody_needs_is_no_failure(tmp_path: Path) -> None:
 def test_what_waits_is_counted_and_stays(tmp_path: Path) -> None:
     outbox = new_outbox(tmp_path)
     left_behind(outbox, "a", finished=True)
-    outbox.bury("b", {"reason": "refused\nin two lines", "events": []})
+    outbox.dead_letters.add("b", {"reason": "refused\nin two lines", "events": []})
 
     found, letters = check_outbox(outbox.root, make=True, needed=True)
 

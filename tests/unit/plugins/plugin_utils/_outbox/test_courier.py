@@ -28,6 +28,7 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.cou
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     alive,
+    all_letters,
     holder_of,
     left_behind,
     names_of,
@@ -154,7 +155,7 @@ def test_after_the_run_it_hands_over_its_folder_on_request(
     [folder] = outbox.folders()
     parent.kill()
     until(lambda: any((entry.record or {}).get("final") for entry in folder.entries()))
-    folder.ask()
+    folder.request_handover()
     until(lambda: not is_alive(parent.courier))
 
     lock = folder.lock()
@@ -170,8 +171,8 @@ def test_during_the_run_it_hands_over_orphans_and_keeps_its_own_folder(
     receiver.set_faults(["ok*1", "status=503*inf"])
     with run_beside(outbox, settings_for(receiver.url)) as run:
         until(lambda: len(receiver.requests) > 1)
-        run.folder.ask()
-        earlier.ask()
+        run.folder.request_handover()
+        earlier.request_handover()
         lock = until(earlier.lock)
         receiver.set_faults([])
         run.finish()
@@ -193,8 +194,8 @@ def test_after_the_run_it_leaves_the_whole_outbox_to_a_flush(
     parent.kill()
     own = Folder(outbox.runs / "d1")
     until(lambda: any((entry.record or {}).get("final") for entry in own.entries()))
-    own.ask()
-    earlier.ask()
+    own.request_handover()
+    earlier.request_handover()
     until(lambda: not is_alive(parent.courier))
 
     assert {folder.name for folder in outbox.folders()} == {"d1", "earlier", "later"}
@@ -261,7 +262,7 @@ def test_refused_events_become_dead_letters_and_the_run_reports_it(
 
     assert "refused" in text
     assert "dead letters" in text
-    [(path, letters)] = outbox.letters()
+    [(path, letters)] = all_letters(outbox)
     assert (path.stem, len(letters)) == ("d1", 2)
     assert "access_key_secret" in letters[0]["reason"]
 
@@ -274,7 +275,7 @@ def test_a_refused_key_does_not_touch_orphans(outbox: Outbox, receiver: Receiver
         run.courier.wait(15)
 
     assert [folder.name for folder in outbox.folders()] == ["earlier"]
-    assert [path.stem for path, _letters in outbox.letters()] == ["d1"]
+    assert [path.stem for path, _letters in all_letters(outbox)] == ["d1"]
 
 
 def test_orphans_are_delivered_and_lost_runs_get_a_finish(

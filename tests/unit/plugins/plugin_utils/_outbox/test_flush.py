@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import DeliveryError
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
+    DeliveryError,
+    Outcome,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.event import Event
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.dead_letters import (
+    DeadLetters,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.destination import (
     Account,
 )
@@ -29,9 +36,11 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.livene
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     DESTINATION,
+    KINDS,
     Service,
     alive,
     holder_of,
+    in_place_of,
     left_behind,
     new_outbox,
     release,
@@ -163,7 +172,9 @@ def test_what_is_handed_over_while_another_is_delivered_is_not_forgotten(outbox:
     [alive(), {"destination": "key:Other"}, {"host": "another host"}],
     ids=["alive", "for others", "of another host"],
 )
-def test_no_courier_is_asked_for_what_is_its_own(outbox: Outbox, run: dict[str, Any]) -> None:
+def test_no_handover_is_requested_of_what_a_courier_must_keep(
+    outbox: Outbox, run: dict[str, Any]
+) -> None:
     folder = left_behind(outbox, **run)
     folder.beat(str(run.get("host", host_identity())))
     holder = holder_of(folder)
@@ -175,7 +186,7 @@ def test_no_courier_is_asked_for_what_is_its_own(outbox: Outbox, run: dict[str, 
     assert clock.now == 100
 
 
-def test_in_an_outage_no_courier_is_asked_for_more(outbox: Outbox) -> None:
+def test_in_an_outage_no_courier_is_handover_requested_more(outbox: Outbox) -> None:
     left_behind(outbox, "free", finished=True)
     folder = left_behind(outbox, "held", finished=True)
     holder = holder_of(folder)
@@ -244,8 +255,8 @@ def test_one_damaged_deployment_does_not_keep_the_others(outbox: Outbox, tmp_pat
 
 
 def test_dead_letters_are_kept_sent_again_or_dropped(outbox: Outbox) -> None:
-    outbox.bury("mine", _letter())
-    outbox.bury("theirs", _letter("key:Other"))
+    outbox.dead_letters.add("mine", _letter())
+    outbox.dead_letters.add("theirs", _letter("key:Other"))
     assert _flush(outbox, Service()).run("keep").dead_count == 2
 
     service = Service()
@@ -258,7 +269,7 @@ def test_dead_letters_are_kept_sent_again_or_dropped(outbox: Outbox) -> None:
 
 def test_a_dead_letter_that_is_refused_again_stays_one(outbox: Outbox) -> None:
     for name in ("a", "b"):
-        outbox.bury(name, _letter())
+        outbox.dead_letters.add(name, _letter())
     service = Service(["refused"] * 9)
     flushed = _flush(outbox, service).run("retry")
 
@@ -269,7 +280,7 @@ def test_a_dead_letter_that_is_refused_again_stays_one(outbox: Outbox) -> None:
 def test_counting_changes_nothing(outbox: Outbox) -> None:
     left_behind(outbox, finished=True)
     for _number in range(SHOWN_LETTERS + 5):
-        outbox.bury("d1", _letter())
+        outbox.dead_letters.add("d1", _letter())
     before = sorted(path.stat().st_mtime_ns for path in outbox.root.rglob("*"))
     counted = count(outbox)
 
@@ -287,7 +298,7 @@ def test_a_full_disk_is_told_with_what_was_delivered_before(
     def full(*_args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Outbox, "bury", full)
+    monkeypatch.setattr(DeadLetters, "add", full)
     flushed = _flush(outbox, Service(["delivered", "refused"])).run("keep")
 
     assert (flushed.delivered, flushed.pending, flushed.changed) == (2, 2, True)
@@ -296,9 +307,91 @@ def test_a_full_disk_is_told_with_what_was_delivered_before(
 
 
 def test_dead_letters_that_stay_are_no_change(outbox: Outbox) -> None:
-    outbox.bury("mine", _letter())
-    outbox.bury("theirs", _letter("key:Other"))
+    outbox.dead_letters.add("mine", _letter())
+    outbox.dead_letters.add("theirs", _letter("key:Other"))
 
     assert not _flush(outbox, Service(["refused"])).run("retry").changed
     assert _flush(outbox, Service()).run("drop").changed
     assert not _flush(outbox, Service()).run("drop").changed
+
+
+def test_a_refusal_that_can_pass_keeps_everything_and_ends_the_flush(outbox: Outbox) -> None:
+    left_behind(outbox, "a", finished=True)
+    left_behind(outbox, "b", finished=True)
+    outbox.dead_letters.add("mine", _letter())
+    service = Service(["later"])
+    flushed = _flush(outbox, service).run("keep")
+
+    assert (flushed.delivered, flushed.pending, flushed.dead_count) == (0, 4, 1)
+    assert flushed.error is not None
+    assert flushed.error.outcome is Outcome.REFUSED_FOR_NOW
+    assert len(service.requests) == 1, "the other folder would fare the same"
+    assert _flush(outbox, Service()).run("keep").delivered == 4
+
+
+def test_dead_letters_of_the_time_when_the_clock_was_wrong_can_be_sent_again(
+    outbox: Outbox,
+) -> None:
+    outbox.dead_letters.add("mine", {**_letter(), "reason": "the clock is off by 1200 s"})
+    assert _flush(outbox, Service(["later"])).run("retry").dead_count == 1
+    flushed = _flush(outbox, Service()).run("retry")
+
+    assert (flushed.delivered, flushed.dead_count, flushed.error) == (1, 0, None)
+
+
+def test_dead_letters_are_not_locked_while_they_are_sent(outbox: Outbox) -> None:
+    outbox.dead_letters.add("mine", _letter())
+
+    class Busy(Service):
+        def send(self, events: Sequence[Event]) -> DeliveryError | None:
+            outbox.dead_letters.add("mine", {"reason": "added meanwhile"})
+            return super().send(events)
+
+    begin = time.monotonic()
+    flushed = _flush(outbox, Busy()).run("retry")
+
+    assert time.monotonic() - begin < 1.5
+    assert (flushed.delivered, flushed.dead_count) == (1, 1)
+    assert flushed.dead[0]["reason"] == "added meanwhile"
+
+
+def test_letters_that_another_process_is_sending_are_left_to_it(outbox: Outbox) -> None:
+    outbox.dead_letters.add("mine", _letter())
+    left_behind(outbox, finished=True)
+    with outbox.dead_letters.retrying():
+        flushed = _flush(outbox, Service()).run("retry")
+
+    assert (flushed.delivered, flushed.dead_count) == (2, 1)
+    assert flushed.error is not None
+    assert "another process" in str(flushed.error)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["journal", "lock", "delivered", "heartbeat", "waited"])
+def test_a_damaged_folder_stops_no_other(outbox: Outbox, name: str, kind: str) -> None:
+    folder = left_behind(outbox, "a", finished=True)
+    left_behind(outbox, "b", finished=True)
+    (folder.path / "lock").touch()
+    with in_place_of(folder.path / name, kind):
+        for path in (folder.path / "heartbeat", folder.path):
+            os.utime(path, (1e9, 1e9), follow_symlinks=False)
+        flushed = _flush(outbox, Service()).run("keep")
+
+    assert flushed.delivered in (2, 4)
+    assert (flushed.pending, flushed.error) == (0, None)
+    assert outbox.folders() == []
+    assert len(list(outbox.damaged.iterdir())) == (name in ("journal", "lock"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_something_else_in_place_of_dead_letters_is_moved_out_of_the_way(
+    outbox: Outbox, kind: str
+) -> None:
+    outbox.dead_letters.add("b", _letter())
+    with in_place_of(outbox.dead / "a.jsonl", kind):
+        flushed = _flush(outbox, Service()).run("retry")
+
+    assert (flushed.delivered, flushed.dead_count, flushed.error) == (1, 0, None)
+    assert [path.name for path in outbox.damaged.iterdir()] == (
+        [] if "link" in kind else ["a.jsonl"]
+    )

@@ -38,12 +38,12 @@ def test_a_living_process_keeps_its_mark(sleeper: subprocess.Popen[bytes]) -> No
     assert first
     assert process_mark(sleeper.pid) == first
     _end(sleeper)
-    assert process_mark(sleeper.pid) == ""
+    assert process_mark(sleeper.pid) is None
 
 
 def test_a_process_that_nobody_has_reaped_is_gone(sleeper: subprocess.Popen[bytes]) -> None:
     os.kill(sleeper.pid, 9)
-    until(lambda: process_mark(sleeper.pid) == "")
+    until(lambda: process_mark(sleeper.pid) is None)
     _end(sleeper)
 
 
@@ -96,4 +96,4 @@ def test_without_proc_a_pid_that_answers_counts_as_alive(
     monkeypatch.setattr(Path, "exists", lambda _path: False)
     assert process_mark(sleeper.pid) == "alive"
     _end(sleeper)
-    assert process_mark(sleeper.pid) == ""
+    assert process_mark(sleeper.pid) is None

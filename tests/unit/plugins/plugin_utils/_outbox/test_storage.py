@@ -17,12 +17,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import storage
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.liveness import (
+    host_identity,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
+    MAX_JOURNAL_LINES,
+    DamagedFolder,
     Folder,
     Outbox,
     OutboxError,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
+    KINDS,
+    in_place_of,
     left_behind,
     new_outbox,
 )
@@ -43,7 +51,7 @@ def test_everything_is_closed_to_others(outbox: Outbox) -> None:
     folder.reserve()
     folder.set_delivered(7)
     folder.set_status({"state": "fine"})
-    outbox.bury("d1", {"reason": "refused"})
+    outbox.dead_letters.add("d1", {"reason": "refused"})
     lock = folder.lock()
     assert lock is not None
     os.close(lock)
@@ -132,10 +140,10 @@ def test_a_link_in_a_folder_leads_nowhere(outbox: Outbox, tmp_path: Path, name: 
     if name == "journal":
         with pytest.raises(OSError, match="symbolic"):
             folder.append({})
-        with pytest.raises(OSError, match="symbolic"):
+        with pytest.raises(DamagedFolder, match="symbolic"):
             folder.entries()
     elif name == "lock":
-        with pytest.raises(OSError, match="symbolic"):
+        with pytest.raises(DamagedFolder, match="symbolic"):
             folder.lock()
     else:
         assert (folder.delivered(), folder.status(), folder.heartbeat()[0]) == (0, {}, "")
@@ -204,7 +212,7 @@ def test_any_id_makes_one_folder_below_the_others(outbox: Outbox, identifier: st
     assert {first.path.parent, second.path.parent} == {outbox.runs}
     assert first.name != second.name
     assert {folder.name for folder in outbox.folders()} == {first.name, second.name}
-    outbox.bury(second.name, {"reason": "long names fit, too"})
+    outbox.dead_letters.add(second.name, {"reason": "long names fit, too"})
     assert outbox.set_aside(second).parent == outbox.damaged
 
 
@@ -274,27 +282,6 @@ def test_counting_ten_thousand_deployments_does_not_hold_a_run(outbox: Outbox) -
     assert time.process_time() - begin < 1.5
 
 
-def test_dead_letters_are_kept_with_their_reason_and_can_be_taken_out(outbox: Outbox) -> None:
-    for number in range(3):
-        outbox.bury("d1", {"reason": f"r{number}"})
-    with (outbox.dead / "d1.jsonl").open("a") as file:
-        file.write("cannot be read\n")
-    outbox.exhume(outbox.dead / "d1.jsonl", lambda letter: letter["reason"] == "r1")
-
-    [(path, letters)] = outbox.letters()
-    assert (path.name, letters) == ("d1.jsonl", [{"reason": "r1"}])
-    assert "cannot be read" in path.read_text()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_a_file_of_dead_letters_goes_with_the_last_of_them(outbox: Outbox) -> None:
-    outbox.bury("d1", {"reason": "r"})
-    outbox.exhume(outbox.dead / "d1.jsonl", lambda _letter: False)
-
-    assert list(outbox.letters()) == []
-    assert outbox.letters_size("d1") == 0
-
-
 def test_a_folder_set_aside_never_replaces_an_earlier_one(outbox: Outbox) -> None:
     for _round in range(3):
         folder = outbox.create("d1")
@@ -305,11 +292,6 @@ def test_a_folder_set_aside_never_replaces_an_earlier_one(outbox: Outbox) -> Non
     assert outbox.folders() == []
 
 
-def test_a_dead_letter_is_news_once(outbox: Outbox) -> None:
-    outbox.bury("one", {"reason": "refused"})
-    assert [outbox.newly_dead(), outbox.newly_dead()] == [1, 0]
-
-
 def test_what_was_set_aside_is_news_once(outbox: Outbox) -> None:
     assert outbox.newly_damaged() == 0
     for number in (1, 2):
@@ -317,10 +299,188 @@ def test_what_was_set_aside_is_news_once(outbox: Outbox) -> None:
             outbox.set_aside(outbox.create("d"))
         assert outbox.newly_damaged() == number
         assert outbox.newly_damaged() == 0
-        time.sleep(0.02)  # the kernel's clock of files is coarse
+
+
+@pytest.mark.parametrize("told", ["", "[]", '{"a": "b"}', "\0" * 99])
+@pytest.mark.parametrize("step", [-1e9, 1e9])
+def test_news_are_counted_whatever_the_clock_and_the_note_show(
+    outbox: Outbox, told: str, step: float
+) -> None:
+    note = outbox.damaged / ".told"
+    note.write_text(told)
+    moment = time.time() + step
+    os.utime(note, (moment, moment))
+    for _round in range(2):
+        outbox.set_aside(outbox.create("d"))
+        assert [outbox.newly_damaged(), outbox.newly_damaged()] == [1, 0]
+        os.utime(note, (moment, moment))
+
+
+def test_a_folder_set_aside_again_under_the_same_name_is_news(outbox: Outbox) -> None:
+    for keep in (outbox.root, outbox.runs):
+        (target := outbox.set_aside(outbox.create("d"))).rename(keep / "taken away")
+        outbox.set_aside(outbox.create("d"))
+        assert outbox.newly_damaged() == 1
+        target.rename(keep / "also taken away")
+
+
+def test_a_folder_that_is_removed_belongs_to_the_next_run_with_its_id(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = left_behind(outbox, finished=True)
+    real = os.rename
+
+    def rename(source: Any, target: Any) -> None:
+        real(source, target)
+        assert outbox.create("d1").name == "d1", "the next run has begun"
+
+    monkeypatch.setattr(os, "rename", rename)
+    folder.remove()
+
+    assert [found.name for found in outbox.folders()] == ["d1"]
+    assert folder.path.is_dir()
+    assert [path.name for path in outbox.runs.iterdir()] == ["d1"]
+
+
+def test_the_holder_of_an_old_lock_does_not_remove_the_folder_of_the_next_run(
+    outbox: Outbox,
+) -> None:
+    folder = left_behind(outbox, finished=True)
+    lock = folder.lock()
+    assert lock is not None
+    folder.remove(lock)
+    following = left_behind(outbox)
+    next_lock = following.lock()
+    assert next_lock is not None
+    folder.remove(lock)
+    assert folder.exists()
+    assert not folder.is_locked_by(lock)
+    following.remove(next_lock)
+    assert not following.exists()
+    os.close(lock)
+    os.close(next_lock)
+
+
+def test_a_folder_that_cannot_be_renamed_is_removed_where_it_is(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = left_behind(outbox, finished=True)
+
+    def refuse(*_args: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "rename", refuse)
+    folder.remove()
+    folder.remove()
+
+    assert list(outbox.runs.iterdir()) == []
+
+
+def test_leftovers_of_killed_processes_are_collected_when_they_are_old(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = (
+        "runs/.gone.d1.123",
+        "runs/.gone.d1.123.0123456789ab",
+        ".probe.77",
+        ".probe.77.0123456789ab",
+        "dead/.d1.jsonl.77.0123456789ab",
+        "dead/..told.77.0123456789ab",
+    )
+    for name in names:
+        (outbox.root / name).mkdir()
+        (outbox.root / name / "journal").write_text("x")
+    kept = ["dead/.told", "dead/.lock", "damaged/.told", "runs/.nfs0001", "runs/d1"]
+    for name in kept:
+        (outbox.root / name).touch()
+    outbox.prepare()
+    assert all((outbox.root / name).exists() for name in names), "they may be in use"
+
+    later = outbox.present() + 4000
+    monkeypatch.setattr(Outbox, "present", lambda _outbox: later)
+    outbox.prepare()
+
+    assert [name for name in names if os.path.lexists(outbox.root / name)] == []
+    assert all((outbox.root / name).exists() for name in kept)
+
+
+def test_a_position_in_the_middle_of_a_line_is_not_believed(outbox: Outbox) -> None:
+    folder = outbox.create("d1")
+    folder.append({"a": 1}, {"b": 2})
+    ends = [0, *(entry.end for entry in folder.entries())]
+    for position in range(folder.size() + 3):
+        folder.set_delivered(position)
+        assert folder.delivered() == (position if position in ends else 0)
+
+
+def test_a_journal_of_an_absurd_size_is_damage_and_costs_nothing(outbox: Outbox) -> None:
+    folder = left_behind(outbox)
+    with (folder.path / "journal").open("r+b") as file:
+        file.truncate(2_000_000_000)
+    begin = time.process_time()
+    for action in (folder.entries, folder.size):
+        with pytest.raises(DamagedFolder, match="more than"):
+            action()
+
+    assert time.process_time() - begin < 0.2
+
+
+def test_a_journal_of_absurdly_many_lines_is_damage(outbox: Outbox) -> None:
+    folder = outbox.create("d1")
+    (folder.path / "journal").write_bytes(b"{}\n" * (MAX_JOURNAL_LINES + 1))
+
+    with pytest.raises(DamagedFolder, match="lines"):
+        folder.entries()
+
+
+def test_a_journal_does_not_grow_beyond_the_size_that_is_read(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "MAX_JOURNAL_BYTES", 100)
+    folder = outbox.create("d1")
+    folder.append({"a": "x" * 50})
+
+    with pytest.raises(OSError, match="more than 100 bytes"):
+        folder.append({"a": "x" * 50})
+    assert len(folder.entries()) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["delivered", "status", "heartbeat", "waited", "reserve"])
+def test_anything_in_place_of_a_file_is_read_as_nothing_and_replaced(
+    outbox: Outbox, name: str, kind: str
+) -> None:
+    folder = left_behind(outbox)
+    with in_place_of(folder.path / name, kind):
+        found = (folder.delivered(), folder.status(), folder.waited(), folder.heartbeat()[0])
+        assert found == (0, {}, None, "" if name == "heartbeat" else host_identity())
+        folder.beat()
+        assert abs(folder.heartbeat()[1] - time.time()) < 60
+        folder.set_delivered(folder.size())
+        folder.set_status({"state": "fine"})
+        folder.beat("here")
+        folder.reserve()
+
+    assert (folder.delivered(), folder.status()) == (folder.size(), {"state": "fine"})
+    assert folder.heartbeat()[0] == "here"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["journal", "lock"])
+def test_anything_in_place_of_journal_or_lock_is_damage(
+    outbox: Outbox, name: str, kind: str
+) -> None:
+    folder = left_behind(outbox)
+    with in_place_of(folder.path / name, kind):
+        with pytest.raises(DamagedFolder):
+            folder.entries() if name == "journal" else folder.lock()
+        with pytest.raises(OSError, match=r"."):
+            folder.append({}) if name == "journal" else folder.request_handover()
+        moved = outbox.set_aside(folder)
+
+    assert os.path.lexists(moved / name)
 
 
 def test_the_time_is_that_of_the_file_system(outbox: Outbox) -> None:
-    with outbox.probe() as present:
-        assert abs(present - time.time()) < 60
+    assert abs(outbox.present() - time.time()) < 60
     assert not list(outbox.root.glob(".probe*"))

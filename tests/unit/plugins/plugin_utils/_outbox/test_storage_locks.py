@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
     Outbox,
-    is_asked_for,
+    is_handover_requested,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     holder_of,
@@ -46,22 +46,22 @@ def test_who_asks_for_a_folder_is_heard_by_its_holder_until_it_is_handed_over(
     folder = outbox.create("d1")
     lock = folder.lock()
     assert lock is not None
-    assert not is_asked_for(lock)
-    folder.ask()
-    folder.ask()
-    assert is_asked_for(lock)
+    assert not is_handover_requested(lock)
+    folder.request_handover()
+    folder.request_handover()
+    assert is_handover_requested(lock)
     os.close(lock)
 
     lock = folder.lock()
     assert lock is not None
-    assert not is_asked_for(lock), "that was another holder"
+    assert not is_handover_requested(lock), "that was another holder"
     os.close(lock)
 
 
 def test_a_folder_that_is_gone_cannot_be_asked_for(outbox: Outbox) -> None:
     folder = outbox.create("d1")
     with pytest.raises(FileNotFoundError):
-        folder.ask()
+        folder.request_handover()
     assert list(folder.path.iterdir()) == []
 
 

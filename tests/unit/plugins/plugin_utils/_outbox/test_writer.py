@@ -62,7 +62,9 @@ def test_run_and_start_are_written_at_once(outbox: Outbox, monkeypatch: pytest.M
     run = Run(outbox, settings_for("http://127.0.0.1:9"))
     run.writer.discard()
 
-    assert written == [2], "or a run that is killed between them ends without a start"
+    assert [count for count in written if count] == [2], (
+        "or a run that is killed between them ends without a start"
+    )
 
 
 def test_the_courier_takes_over_the_lock(outbox: Outbox, receiver: Receiver) -> None:
@@ -263,7 +265,7 @@ def test_it_does_not_wait_long_for_the_refusal_of_later_events(
 def test_an_earlier_refusal_of_the_same_id_is_not_reported_again(
     outbox: Outbox, receiver: Receiver
 ) -> None:
-    outbox.bury("d1", {"reason": "of last week", "events": start_record()["events"]})
+    outbox.dead_letters.add("d1", {"reason": "of last week", "events": start_record()["events"]})
     with run_beside(outbox, settings_for(receiver.url)) as run:
         run.finish()
         assert run.writer.wait(15) is None
