@@ -241,8 +241,8 @@ class Delivery:
 
     def _note_waiting(self, end: int | None = None, ago: float = 0.0) -> None:
         """Note lines that were not there before. ``ago``: seconds for which they have waited."""
-        if math.isinf(self._ttl):
-            return  # nothing is given up here
+        if math.isinf(self._ttl) or self.run is None:
+            return  # nothing is given up here, or nothing can be sent
         noted = self._waited
         if noted is not None:
             now = self._as_of_now(noted, 0.0)

@@ -88,11 +88,10 @@ def _journalled(project: Project, name: str) -> list[dict[str, str]]:
 
 def test_what_is_too_old_becomes_a_dead_letter_with_its_reason(project: Project) -> None:
     project.leave("A")
-    journal = project.outbox / "runs" / "A" / "journal"
-    records = [json.loads(line) for line in journal.read_text().splitlines()]
-    for record in records[1:]:
-        record["at"] -= 8 * 24 * HOUR
-    journal.write_text("".join(json.dumps(record) + "\n" for record in records))
+    note = project.outbox / "runs" / "A" / "waited"
+    waited = json.loads(note.read_text())
+    waited["waited"] += 8 * 24 * HOUR
+    note.write_text(json.dumps(waited))
 
     healthy(project)
 

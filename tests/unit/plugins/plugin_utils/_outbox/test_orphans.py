@@ -222,6 +222,19 @@ def test_a_damaged_folder_is_set_aside_and_never_deleted(outbox: Outbox) -> None
     assert (outbox.damaged / "d1" / "journal").read_bytes() == b"\x00\xffgarbage\n"
 
 
+def test_a_damaged_folder_without_a_heartbeat_is_not_touched_before_it_is_set_aside(
+    outbox: Outbox,
+) -> None:
+    folder = outbox.create("d1")
+    (folder.path / "journal").write_bytes(b"{}\n")
+    (folder.path / "lock").touch()
+    moment = time.time() - 200
+    os.utime(folder.path, (moment, moment))
+
+    assert _adopted(outbox, folder) is None
+    assert not folder.exists()
+
+
 def test_a_run_killed_before_it_wrote_anything_leaves_nothing(outbox: Outbox) -> None:
     fresh, old = outbox.create("fresh"), outbox.create("old")
     moment = time.time() - 200
