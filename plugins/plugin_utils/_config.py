@@ -88,14 +88,24 @@ def _written(name: str, origin: str) -> str | None:
     return configured_section().get(name)
 
 
+def configured_sections() -> list[str]:
+    """Return the names of the sections of ``ansible.cfg``."""
+    return _parsed_file().sections()
+
+
 def configured_section() -> dict[str, str]:
     """Return the callback's section of ``ansible.cfg``, with its values as they are written."""
-    path = C.config._config_file
+    parser = _parsed_file()
+    return dict(parser[SECTION]) if parser.has_section(SECTION) else {}
+
+
+def _parsed_file() -> ConfigParser:
     parser = ConfigParser(interpolation=None, inline_comment_prefixes=(";",))
+    path = C.config._config_file
     if path:
         with suppress(Error, OSError, UnicodeError):
             parser.read(path, encoding="utf-8")
-    return dict(parser[SECTION]) if parser.has_section(SECTION) else {}
+    return parser
 
 
 def default_outbox() -> str:

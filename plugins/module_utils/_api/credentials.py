@@ -109,8 +109,12 @@ def with_id(environ: Mapping[str, str], key_id: str | None) -> Mapping[str, str]
     """Return the environment with the id of a configuration file, if it has only the secret.
 
     An id is no secret and may be set in a file. It never replaces an id of the same family.
+    ``key_id`` is ignored if it is the id of the other family: Ansible reads an option of the
+    callback from the variables of both.
     """
     family = used_family(environ)
+    if key_id in _set_values(environ, ID_VARIABLES):
+        return environ
     if key_id and family is not None and first_set(environ, family.ids) is None:
         return {**environ, family.ids[0]: key_id}
     return environ
@@ -213,6 +217,10 @@ def _incomplete(family: Family, environ: Mapping[str, str]) -> CredentialsError:
         option=missing,
         advice=f"Set {missing}, or unset {' and '.join(given)}{instead}.",
     )
+
+
+def _set_values(environ: Mapping[str, str], names: tuple[str, ...]) -> list[str]:
+    return [environ[name] for name in _set_names(environ, names)]
 
 
 def _set_names(environ: Mapping[str, str], names: tuple[str, ...]) -> list[str]:

@@ -1,13 +1,14 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a check of the set-up has found, what it means and how it is told. Pure."""
+"""The findings of a check of the set-up, and the lines that show them. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ...module_utils._api.errors import CloudMonitorError, InvalidEvent
 from ...module_utils._api.response import SKEW_SECONDS, Delivered, Retry, SendResult
 
 OK, WRONG, SKIPPED, NOTE = "ok", "WRONG", "skipped", "note"
@@ -20,50 +21,51 @@ _NOT_THE_SERVICE = frozenset({"redirect", "not_the_service", "proxy"})
 class Finding:
     """One line of the check.
 
-    ``state`` is ``ok``, ``WRONG``, ``skipped`` or ``note``, which is worth knowing and no failure.
-    ``fix`` says what to do about it, and is empty when there is nothing to do.
+    ``state`` is ``ok``, ``WRONG``, ``skipped`` or ``note``. A note is worth knowing and does not
+    count as a failure. ``fix`` tells what to do, None if there is nothing to do. ``option``: the
+    option that an error names.
     """
 
     name: str
     state: str
     text: str
-    fix: str = ""
+    fix: str | None = None
+    option: str | None = None
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One request: what came of it, and how many seconds our clock is ahead (None: not known).
+    """One request: its result, and how many seconds our clock is ahead (None: not known).
 
-    Without a signature (``signed`` is False) it only asks whether somebody is there.
+    ``proxy``: the URL of the proxy, None without one. Without a signature (``signed`` is False),
+    the request only tests whether the endpoint answers.
     """
 
     endpoint: str
-    proxy: str
+    proxy: str | None
     verdict: SendResult
     skew: float | None
     signed: bool
     event: str = ""
 
 
-def of_error(name: str, text: str, hint: str = "") -> Finding:
-    """Return the finding of an error of ours: its first sentence, and the advice after it.
+def error_finding(name: str, error: CloudMonitorError, origin: str | None = None) -> Finding:
+    """Return the finding of an error of the collection.
 
-    ``hint`` says where the wrong value comes from.
+    ``origin``: the variable or file that the wrong value comes from.
     """
-    text = text.replace(" No event was sent.", "")  # that goes without saying here
-    problem, _dot, advice = text.partition(". ")
-    if not advice:
-        # "what is wrong: what to do", or both in one.
-        head, colon, rest = text.rpartition(": ")
-        problem, advice = (head, rest) if colon and ": " in head else (text, text)
-    fix = advice.strip()
-    if fix.partition(" ")[0].isalpha():  # and not the name of an option
-        fix = fix[:1].upper() + fix[1:]
-    return Finding(name, WRONG, problem.rstrip("."), (f"{hint}. {fix}") if hint else fix)
+    named = error.option not in (None, name)
+    text = f"{error.option}: {error.problem}" if named else error.problem
+    # That no event was sent needs no mention here.
+    advice = "" if isinstance(error, InvalidEvent) else error.advice
+    fix = advice or f"{text}."
+    if origin is not None and error.option is not None:
+        fix = f"{error.option} comes from {origin}. {fix}"
+    return Finding(name, WRONG, text, fix, error.option)
 
 
-def of_attempt(attempt: Attempt) -> list[Finding]:
-    """Return what a request tells: endpoint, clock, and the test event when it was one."""
+def attempt_findings(attempt: Attempt) -> list[Finding]:
+    """Return the findings of a request: endpoint, clock and, if there was one, test event."""
     return [_endpoint(attempt), _clock(attempt), *_event(attempt)]
 
 

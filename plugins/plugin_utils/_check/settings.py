@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The settings as a check of the set-up shows them: values, where each is from, mistakes. Pure."""
+"""The settings as a check of the set-up shows them: values, origins and mistakes. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from ...module_utils._api.credentials import (
     SECRET_VARIABLES,
     TOKEN_VARIABLES,
     Credentials,
+    looks_like_id,
+    shown_id,
     used_family,
 )
 from ...module_utils._api.errors import CloudMonitorError
 from ...module_utils._options import CONNECTION_OPTIONS
 from .._config import SECTION
-from .findings import NOTE, Finding, of_error
+from .findings import NOTE, WRONG, Finding, error_finding
 
 DEFAULT = "default"
+_PREFIX = "CLOUDMONITOR_"
 # Shown even when nobody has changed them; of the others only what somebody has given.
 _ALWAYS = ("region", "network", "endpoint", "group_id", "outbox")
 _CREDENTIALS = {option.name for option in CONNECTION_OPTIONS if option.is_credential}
@@ -31,15 +34,13 @@ _CREDENTIALS = {option.name for option in CONNECTION_OPTIONS if option.is_creden
 Row = tuple[str, str, str]
 # The options whose values are secret; ansible.cfg is not read for them.
 SECRETS = ("access_key_secret", "security_token")
-# What Alibaba Cloud's ids begin with: lasting ones, and temporary ones.
-_ID_BEGINS = ("LTAI", "STS.")
 
 
 @dataclass(frozen=True)
 class Setting:
     """One setting: its value, and the variable or file that it comes from, or ``default``.
 
-    What is not ``usable`` has been refused, and ``value`` is the default in its place.
+    If Ansible refused the value, ``usable`` is False and ``value`` is the default.
     """
 
     name: str
@@ -49,12 +50,12 @@ class Setting:
 
     @property
     def given(self) -> bool:
-        """Whether somebody has set it."""
+        """Whether it was set."""
         return self.origin != DEFAULT
 
 
-def origin_of(origin: str) -> str:
-    """Return where Ansible has found a setting, as people write it."""
+def shown_origin(origin: str) -> str:
+    """Return where Ansible found a setting, as people write it."""
     kind, colon, name = str(origin).partition(": ")
     if colon and kind == "env":
         return name
@@ -64,7 +65,7 @@ def origin_of(origin: str) -> str:
 
 
 def shown_settings(settings: Mapping[str, Setting]) -> list[Row]:
-    """Return the rows of the settings that count, the connection's first, without the AccessKey."""
+    """Return the rows of the important and the changed settings, without the AccessKey."""
     names = [option.name for option in CONNECTION_OPTIONS if not option.is_credential]
     names += [name for name in settings if name not in names and name not in _CREDENTIALS]
     wanted = [settings[name] for name in names if settings[name].given or name in _ALWAYS]
@@ -72,18 +73,18 @@ def shown_settings(settings: Mapping[str, Setting]) -> list[Row]:
 
 
 def shown_credentials(
-    found: Credentials | None, environ: Mapping[str, str], id_origin: str
+    found: Credentials | None, environ: Mapping[str, str], id_origin: str | None
 ) -> list[Row]:
-    """Return the rows of the AccessKey. A secret is never among what they tell.
+    """Return the rows of the AccessKey. They never contain a secret.
 
-    ``found`` is None when there is none; then the rows tell what of it is given.
-    ``id_origin``: where the id comes from when it is not a variable of the environment.
+    ``found``: None if no complete AccessKey was found; then the rows show which parts are given.
+    ``id_origin``: where the id comes from if it is not a variable of the environment.
     """
     if found is not None and found.source == "chain":
         place = "alibabacloud-credentials"
         token = "given" if found.security_token else "not set"
         return [
-            ("access_key_id", shortened(found.access_key_id), place),
+            ("access_key_id", shown_id(found.access_key_id), place),
             ("access_key_secret", "given", place),
             ("security_token", token, place),
         ]
@@ -97,29 +98,15 @@ def shown_credentials(
         variable = next((one for one in variables if environ.get(one)), "")
         value = "given" if variable else "not set"
         if found is not None and name == "access_key_id":
-            value, variable = shortened(found.access_key_id), variable or id_origin
+            value, variable = shown_id(found.access_key_id), variable or id_origin or ""
         rows.append((name, value, variable))
     return rows
 
 
-def like_an_id(key_id: str) -> bool:
-    """Return whether it looks like an AccessKey id. What does not may be the secret."""
-    return key_id.startswith(_ID_BEGINS)
-
-
 def hidden_ids(environ: Mapping[str, str], *others: Any) -> list[str]:
-    """Return what is given as an id and does not look like one, so that nobody is shown it."""
+    """Return the texts that are given as an id and do not look like one. They are not shown."""
     given = [environ.get(name) for name in ID_VARIABLES]
-    return [str(one) for one in (*given, *others) if one and not like_an_id(str(one))]
-
-
-def shortened(key_id: str) -> str:
-    """Return enough of an AccessKey id to tell it from another one, and no part of a secret."""
-    if not like_an_id(key_id):
-        return "given"
-    if len(key_id) < 12:
-        return key_id[:2] + "..."
-    return f"{key_id[:6]}...{key_id[-3:]}"
+    return [str(one) for one in (*given, *others) if one and not looks_like_id(str(one))]
 
 
 def aligned(rows: Sequence[Row]) -> list[str]:
@@ -155,84 +142,103 @@ def wrong_values(
     values: Mapping[str, Any],
     settings: Mapping[str, Setting],
     rule: Callable[[Mapping[str, Any]], Any],
+    defaults: Mapping[str, Any],
 ) -> list[Finding]:
     """Return a finding for each setting that ``rule`` refuses, not for the first one only.
 
-    ``rule`` raises a CloudMonitorError whose text begins with the setting's name.
+    ``rule`` raises a CloudMonitorError whose ``option`` is the name of the setting. ``defaults``
+    replace the wrong values, so that the others are checked also.
     """
     tried, found = dict(values), []
     for _round in range(len(settings) + 1):
         try:
             rule(tried)
         except CloudMonitorError as exc:
-            name = str(exc).partition(":")[0]
-            setting = settings.get(name)
-            hint = "" if setting is None else f"{name} comes from {setting.origin}"
-            one = of_error("settings", str(exc), hint)
+            setting = settings.get(exc.option or "")
+            one = error_finding("settings", exc, setting.origin if setting else None)
             if one in found:
                 break
             found.append(one)
-            if setting is None or not setting.given or name not in _HARMLESS:
+            if setting is None or not setting.given:
                 break
-            tried[name] = _HARMLESS[name]
+            tried[setting.name] = defaults.get(setting.name)
         else:
             break
     return found
 
 
-# What takes the place of a wrong value, so that the others are looked at, too.
-_HARMLESS: dict[str, Any] = {
-    **{option.name: option.default for option in CONNECTION_OPTIONS},
-    "flush_timeout": 5.0,
-    "linger": 60.0,
-    "outbox_ttl": 168.0,
-    "start_event": "deployment-start",
-    "finish_event": "deployment-finish",
-    "group_id": 0,
-}
+def nearest_name(name: str, known: Collection[str]) -> str | None:
+    """Return the name that was probably meant, None if no name is similar.
+
+    An abbreviation means the name that it begins, even if another one has more equal letters.
+    """
+    folded = {one.lower().replace("-", "_"): one for one in sorted(known)}
+    wanted = name.lower().replace("-", "_")
+    longer = [one for one in folded if one.startswith(wanted)]
+    near = longer or difflib.get_close_matches(wanted, folded, 1, 0.7)
+    return folded[min(near, key=len)] if near else None
 
 
-def stray_variables(environ: Mapping[str, str], known: Collection[str]) -> list[Finding]:
-    """Return notes on variables that look like ours and that nothing reads."""
-    return [
-        Finding(
-            "settings",
-            NOTE,
-            f"nothing reads the environment variable {name}",
-            f"Look at how {name} is written{_meant(name, known)}.",
-        )
-        for name in sorted(environ)
-        if name.startswith("CLOUDMONITOR_") and environ[name] and name not in known
-    ]
+def unknown_variables(
+    environ: Mapping[str, str], variables: Mapping[str, Sequence[str]], others: Collection[str]
+) -> list[Finding]:
+    """Return an error for each variable CLOUDMONITOR_* that nothing reads.
+
+    ``variables``: the variables of each option; ``others``: variables that are no option's.
+    """
+    known = {*others, *(name for names in variables.values() for name in names)}
+    found = []
+    for name in sorted(environ):
+        if not name.startswith(_PREFIX) or not environ[name] or name in known:
+            continue
+        option = name.removeprefix(_PREFIX).lower()
+        if variables.get(option):  # the variables of this option have another prefix
+            meant: str | None = variables[option][0]
+        else:
+            ours = {one.removeprefix(_PREFIX) for one in known if one.startswith(_PREFIX)}
+            near = nearest_name(option, ours)
+            meant = None if near is None else _PREFIX + near
+        found.append(_unknown("the environment variable", name, meant))
+    return found
 
 
-def stray_keys(keys: Collection[str], known: Collection[str], path: str) -> list[Finding]:
-    """Return notes on keys of the callback's section of ``ansible.cfg`` that nothing reads."""
-    notes = []
+def unknown_keys(keys: Collection[str], known: Collection[str], path: str) -> list[Finding]:
+    """Return an error for each key of the callback's section of ``ansible.cfg`` that nothing reads.
+
+    ``path``: the file. Secrets are not read from it.
+    """
+    found = []
     for key in keys:
         if key in SECRETS:
             text = f"{key} in {path} is not read"
             variable = (SECRET_VARIABLES if key == "access_key_secret" else TOKEN_VARIABLES)[0]
             fix = f"Remove {key} from the file and set {variable} in the environment instead."
-            notes.append(Finding("settings", NOTE, text, fix))
+            found.append(Finding("settings", WRONG, text, fix))
         elif key not in known:
-            text = f"nothing reads {key} in the section {SECTION} of {path}"
-            fix = f"Look at how {key} is written{_meant(key, known)}."
-            notes.append(Finding("settings", NOTE, text, fix))
-    return notes
+            meant = nearest_name(key, known)
+            found.append(_unknown(f"the key in the section {SECTION} of {path},", key, meant))
+    return found
 
 
-def _meant(name: str, known: Collection[str]) -> str:
-    if name == "CLOUDMONITOR_REGION":
-        return "; the region's variable is ALIBABA_CLOUD_REGION_ID"
-    near = difflib.get_close_matches(name, list(known), 1, 0.75)
-    return f"; {near[0]} is there" if near else ""
+def similar_sections(sections: Collection[str], path: str) -> list[Finding]:
+    """Return an error for each section of ``ansible.cfg`` that is a misspelled one of ours."""
+    return [
+        _unknown(f"the section of {path},", f"[{name}]", f"[{SECTION}]")
+        for name in sections
+        if name != SECTION
+        and ("deployment_event" in name or difflib.get_close_matches(name, [SECTION], 1, 0.8))
+    ]
+
+
+def _unknown(kind: str, name: str, meant: str | None) -> Finding:
+    fix = f"Remove {name}." if meant is None else f"Did you mean {meant} instead of {name}?"
+    return Finding("settings", WRONG, f"nothing reads {kind} {name}", fix)
 
 
 def notes_on_use(
-    settings: Mapping[str, Setting], found: Credentials | None, id_origin: str
+    settings: Mapping[str, Setting], found: Credentials | None, id_origin: str | None
 ) -> list[Finding]:
-    """Return what is worth knowing of settings that are right as they are."""
+    """Return notes on settings that can be used but may not be what the user expects."""
     notes = []
     in_file = [
         option.name
@@ -256,7 +262,7 @@ def notes_on_use(
         notes.append(
             Finding("settings", NOTE, text, "Turn it on, with the authority's file as ca_path.")
         )
-    if found is not None and not like_an_id(found.access_key_id):
+    if found is not None and not looks_like_id(found.access_key_id):
         text = "the AccessKey id does not look like one: are id and secret swapped?"
         fix = (
             "See that access_key_id is the one that begins with LTAI, or with STS. for a temporary "
@@ -265,6 +271,6 @@ def notes_on_use(
         notes.append(Finding("AccessKey", NOTE, text, fix))
     elif found is not None and found.security_token and found.access_key_id[:4] != "STS.":
         text = "there is a security token, but the AccessKey id does not begin with STS."
-        fix = "Take the token away when the AccessKey is a lasting one: its signature is refused."
+        fix = "Unset the token if the AccessKey is a permanent key: its signature is refused."
         notes.append(Finding("AccessKey", NOTE, text, fix))
     return notes

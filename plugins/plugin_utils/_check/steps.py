@@ -22,7 +22,8 @@ from pathlib import Path
 from ...module_utils._api.batch import batches
 from ...module_utils._api.client import Client, classify_failure
 from ...module_utils._api.connection import Connection
-from ...module_utils._api.credentials import Credentials
+from ...module_utils._api.credentials import Credentials, shown_id
+from ...module_utils._api.errors import CloudMonitorError
 from ...module_utils._api.event import parse_event
 from ...module_utils._api.proxy import proxies_for
 from ...module_utils._api.response import Response, SendResult, classify, clock_skew
@@ -34,8 +35,9 @@ from ...module_utils._api.transport import (
     own_address,
 )
 from .._outbox.flush import count
+from .._outbox.launch import ProbeResult
 from .._outbox.storage import Outbox, OutboxError
-from .findings import NOTE, OK, SKIPPED, WRONG, Attempt, Finding, of_error
+from .findings import NOTE, OK, SKIPPED, WRONG, Attempt, Finding, error_finding
 from .settings import without_password
 
 EVENT = "deployment-check"
@@ -117,13 +119,13 @@ def check_outbox(path: Path, make: bool, needed: bool) -> list[Finding]:
         counted = count(outbox)
         text = f"{path}, {_owner_and_mode(path)}"
     except (OutboxError, OSError) as exc:
-        said = str(exc)
         if not isinstance(exc, OutboxError):
-            said = (
-                f"outbox: {path} cannot be used ({exc.strerror or type(exc).__name__}). Make it "
-                "writable, or name another one."
+            exc = OutboxError(
+                f"{path} cannot be used ({exc.strerror or type(exc).__name__})",
+                option="outbox",
+                advice="Make it writable, or name another directory as outbox.",
             )
-        found = of_error("outbox", said.removeprefix("outbox: "))
+        found = error_finding("outbox", exc)
         return [found if needed else replace(found, state=NOTE)]
     if before & 0o077 and make:
         text += f" (it was {before:04o}, and open to others)"
@@ -161,8 +163,28 @@ def _owner_and_mode(path: Path) -> str:
     return f"mode {stat.S_IMODE(found.st_mode):04o}, owner {owner}"
 
 
-class Witness:
-    """A transport that remembers the last try. The client sends through it as through any other."""
+def courier_findings(result: ProbeResult, key: Credentials) -> list[Finding]:
+    """Return the finding of a courier that has tested itself.
+
+    ``key``: the AccessKey that Ansible has found. The courier must find the same.
+    """
+    if result.problem is not None:
+        error = CloudMonitorError(result.problem, option=result.option, advice=result.advice)
+        return [error_finding("courier", error)]
+    # Temporary credentials may be new ones each time.
+    if key.security_token is None and result.access_key_id != key.access_key_id:
+        text = (
+            f"it finds the AccessKey {shown_id(result.access_key_id or '')}, and Ansible finds "
+            f"{shown_id(key.access_key_id)}"
+        )
+        fix = "Set the AccessKey in the environment, or name one profile in ALIBABA_CLOUD_PROFILE."
+        return [Finding("courier", WRONG, text, fix)]
+    text = f"starts in {result.seconds:.1f} s, imports requests and finds the AccessKey"
+    return [Finding("courier", OK, text)]
+
+
+class RecordingTransport:
+    """A transport that records its last attempt."""
 
     def __init__(self, transport: Transport, clock: Callable[[], float] = time.time) -> None:
         self._transport = transport
@@ -205,12 +227,12 @@ def attempt(
     What may pass is tried twice at most. Raises ConfigurationError for a ``ca_path`` that is
     not there, and InvalidInput for a ``group_id`` that is none.
     """
-    witness = Witness(Transport(connection, environ))
+    recording = RecordingTransport(Transport(connection, environ))
     described = ""
     if credentials is None:
         headers = {"Content-Type": CONTENT_TYPE, "Date": http_date(time.time())}
         with suppress(TransportError):
-            witness.post(headers, b"[]")
+            recording.post(headers, b"[]")
     else:
         content = {
             "message": "This machine can report to Cloud Monitor. Nothing was deployed.",
@@ -221,13 +243,13 @@ def attempt(
         described = f"{event.name}, in the group {event.group_id},"
         patient = replace(connection, retries=min(connection.retries, 1))
         address = connection.source_ip or own_address()
-        Client(patient, credentials, witness, address).send(batches([event]))
+        Client(patient, credentials, recording, address).send(batches([event]))
     proxies = proxies_for(connection.endpoint, environ)
     return Attempt(
         endpoint=connection.endpoint,
-        proxy=without_password(next(iter(proxies.values()), "")),
-        verdict=witness.verdict(redact),
-        skew=witness.skew,
+        proxy=without_password(next(iter(proxies.values()))) if proxies else None,
+        verdict=recording.verdict(redact),
+        skew=recording.skew,
         signed=credentials is not None,
         event=described,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cloudmonitor_receiver import Credential, Receiver
@@ -41,7 +42,10 @@ def test_no_key(project: Checked) -> None:
     )  # fmt: skip
 
     assert told.wrong == ["AccessKey"]
-    assert "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET" in told.fixes
+    assert (
+        "the variables ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+        in told.fixes
+    )
     assert told.states["endpoint"] == "ok"
     assert told.states["clock"] == "ok"
     assert told.states["test event"] == "skipped"
@@ -52,7 +56,7 @@ def test_half_a_key(project: Checked) -> None:
     told = project.check(ALIBABA_CLOUD_ACCESS_KEY_SECRET=None)
 
     assert told.wrong == ["AccessKey"]
-    assert "set ALIBABA_CLOUD_ACCESS_KEY_SECRET too" in told.fixes
+    assert "Set ALIBABA_CLOUD_ACCESS_KEY_SECRET, or unset" in told.fixes
     assert told.settings["access_key_id"] == "given ALIBABA_CLOUD_ACCESS_KEY_ID"
     assert told.settings["access_key_secret"] == "not set"
 
@@ -133,7 +137,7 @@ def test_endpoint_that_is_no_url_is_not_shown_with_its_password(project: Checked
     told = project.check(CLOUDMONITOR_ENDPOINT="http://me:canary-5Gh@127.0.0.1:80")
 
     assert told.wrong == ["settings"]
-    assert "leave them out" in told.output
+    assert "it contains a user name or password" in told.output
     assert "canary-5Gh" not in told.output
 
 
@@ -260,7 +264,7 @@ def test_a_service_in_trouble(project: Checked, fault: str) -> None:
     assert told.states["endpoint"] == "ok"
 
 
-def test_trouble_that_passes_is_none(project: Checked) -> None:
+def test_a_failure_that_passes_does_not_count(project: Checked) -> None:
     project.receiver.set_faults(["status=503"])
 
     assert project.check().rc == 0
@@ -276,13 +280,16 @@ def test_trouble_that_passes_is_none(project: Checked) -> None:
         ("CLOUDMONITOR_VALIDATE_CERTS", "ture", "validate_certs comes from CLOUDMONITOR_VALIDATE"),
         ("CLOUDMONITOR_LINGER", "nan", "linger"),
         ("CLOUDMONITOR_GROUP_ID", "-1", "group_id"),
-        ("CLOUDMONITOR_START_EVENT", " ", "start_event: "),
+        ("CLOUDMONITOR_START_EVENT", " ", "start_event"),
+        ("CLOUDMONITOR_FLUSH_TIMEOUT", "5s", "flush_timeout"),
+        ("CLOUDMONITOR_REGION", "cn-beijing", "mean ALIBABA_CLOUD_REGION_ID"),
+        ("CLOUDMONITOR_LINGR", "3", "mean CLOUDMONITOR_LINGER"),
     ],
 )
 def test_a_setting_that_cannot_be_used(
     project: Checked, variable: str, value: str, said: str
 ) -> None:
-    told = project.check(warned=value in ("soon", "wlan"), **{variable: value})
+    told = project.check(warned=value in ("soon", "wlan", "5s"), **{variable: value})
 
     assert told.wrong == ["settings"], told.output
     assert said in told.fixes
@@ -306,3 +313,25 @@ def test_everything_that_is_wrong_is_told_at_once(project: Checked) -> None:
         assert word in told.fixes, word
     assert "8 of" not in told.output
     assert "7 of" in told.output
+
+
+# Only the courier cannot import requests, as in an environment that it does not share.
+NO_REQUESTS_FOR_THE_COURIER = """\
+import sys
+
+if any("courier_process" in word for word in sys.orig_argv):
+    sys.modules["requests"] = None
+"""
+
+
+def test_a_courier_that_cannot_deliver_is_never_called_well(project: Checked) -> None:
+    project.write("python/sitecustomize.py", NO_REQUESTS_FOR_THE_COURIER)
+    python: dict[str, Any] = {"PYTHONPATH": str(project.folder / "python")}
+
+    told = project.check(**python)
+    without = project.check(**python, ANSIBLE_CONFIG=project.without()["ANSIBLE_CONFIG"])
+
+    assert told.wrong == ["courier"]
+    assert "requests cannot be imported" in told.checks["courier"]
+    assert told.states["test event"] == "ok"
+    assert (without.rc, without.states["courier"]) == (0, "note"), "only the callback needs it"

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
+import pytest
 from cloudmonitor_receiver import Credential, Receiver
 
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
@@ -15,7 +17,11 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
     play,
     say,
 )
-from ansible_collections.aliops.cloudmonitor.tests.integration.check.conftest import Checked
+from ansible_collections.aliops.cloudmonitor.tests.integration.check.conftest import (
+    PLAYBOOK,
+    Checked,
+    Told,
+)
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
     KEY_ID,
     SECRET,
@@ -23,7 +29,7 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
 )
 
 CHECKS = (
-    "versions signature requests settings AccessKey callback outbox endpoint clock".split()
+    "versions signature requests settings AccessKey callback outbox courier endpoint clock".split()
 )  # and "test event"
 
 
@@ -57,7 +63,10 @@ def test_it_says_of_each_setting_where_it_comes_from_and_shows_no_secret(
     told = project.check(
         ALICLOUD_REGION="cn-beijing",
         ALIBABA_CLOUD_ACCESS_KEY_ID=None,
+        ALIBABA_CLOUD_ACCESS_KEY_SECRET=None,
+        ALIBABA_CLOUD_SECURITY_TOKEN="stale",
         ALICLOUD_ACCESS_KEY=KEY_ID,
+        ALICLOUD_SECRET_KEY=SECRET,
         CLOUDMONITOR_TIMEOUT=None,
     )
 
@@ -67,8 +76,8 @@ def test_it_says_of_each_setting_where_it_comes_from_and_shows_no_secret(
     assert told.settings["network"] == "public default"
     assert told.settings["timeout"] == "9.0 " + file
     assert told.settings["endpoint"] == f"{project.receiver.url} CLOUDMONITOR_ENDPOINT"
-    assert told.settings["access_key_id"] == "LTAI5t...ion ALICLOUD_ACCESS_KEY"
-    assert told.settings["access_key_secret"] == "given ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+    assert told.settings["access_key_id"] == "LTAI...tion ALICLOUD_ACCESS_KEY"
+    assert told.settings["access_key_secret"] == "given ALICLOUD_SECRET_KEY"
     assert told.settings["security_token"] == "not set"
     assert "retries" not in told.settings
     assert KEY_ID not in re.sub(r"\bESTABLISH.*", "", "\n".join(told.lines("What was found")))
@@ -81,7 +90,7 @@ def test_an_id_in_ansible_cfg_counts_with_the_secret_of_the_environment(project:
     told = project.check(ALIBABA_CLOUD_ACCESS_KEY_ID=None)
 
     assert told.rc == 0
-    assert told.settings["access_key_id"].startswith(f"LTAI5t...ion {project.folder}")
+    assert told.settings["access_key_id"].startswith(f"LTAI...tion {project.folder}")
     assert "access_key_id in ansible.cfg counts for the callback and flush_outbox" in told.output
 
 
@@ -154,18 +163,24 @@ def test_what_waits_and_what_was_refused_is_told_and_left_where_it_is(project: C
     assert [event["name"] for event in project.receiver.events] == ["deployment-check"]
 
 
-def test_names_that_nothing_reads_are_told(project: Checked) -> None:
-    project.config(f"regoin = cn-shanghai\naccess_key_secret = {SECRET}")
+@pytest.mark.parametrize(
+    ("section", "key", "fix"),
+    [
+        ("", "regoin = cn-shanghai", "Did you mean region instead of regoin?"),
+        ("", "deployment_env = production", "Did you mean deployment_environment instead of"),
+        ("", f"access_key_secret = {SECRET}", "Remove access_key_secret from the file"),
+        ("[deployment_events]", "region = cn-shanghai", "mean [callback_deployment_events]"),
+    ],
+)
+def test_a_key_or_section_that_nothing_reads_is_an_error(
+    project: Checked, section: str, key: str, fix: str
+) -> None:
+    project.config(f"{section}\n{key}")
 
-    told = project.check(CLOUDMONITOR_REGION="cn-beijing", CLOUDMONITOR_LINGR="3")
+    told = project.check()
 
-    assert told.rc == 0
-    assert "regoin is written; region is there" in told.notes
-    assert "CLOUDMONITOR_REGION is written; the region's variable is ALIBABA_CLOUD_REGION_ID" in (
-        told.notes
-    )
-    assert "CLOUDMONITOR_LINGR is written; CLOUDMONITOR_LINGER is there" in told.notes
-    assert "Take access_key_secret out of the file" in told.notes
+    assert told.wrong == ["settings"]
+    assert fix in told.fixes
 
 
 def test_a_run_after_a_good_check_is_reported(project: Checked) -> None:
@@ -193,4 +208,57 @@ def test_an_extra_variable_counts_as_it_does_for_the_callback(project: Checked) 
         assert (told.rc, sent) == (0, ["deployment-check"])
     else:  # before ansible-core 2.21: it does not count, and that is told
         assert (told.rc, sent) == (2, [])
-        assert "Give endpoint in the environment or in ansible.cfg" in told.notes
+        assert "Set endpoint in the environment or in ansible.cfg" in told.notes
+
+
+WRAPPER = """\
+import os, site, sys
+site.addsitedir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "packages"))
+from ansible.cli.playbook import main
+sys.exit(main(["ansible-playbook", *sys.argv[1:]]))
+"""
+# The default chain, where the package is not installed: one file, named relative to the project.
+PACKAGE = """\
+import configparser, os
+class DefaultCredentialsProvider:
+    def get_credentials(self):
+        parser = configparser.ConfigParser()
+        with open(os.environ["ALIBABA_CLOUD_CREDENTIALS_FILE"]) as file:
+            parser.read_file(file)
+        return Found(parser["default"])
+class Found:
+    def __init__(self, section):
+        self.get_access_key_id = lambda: section["access_key_id"]
+        self.get_access_key_secret = lambda: section["access_key_secret"]
+        self.get_security_token = lambda: None
+"""
+
+
+def test_the_courier_of_a_wrapper_with_its_own_packages_and_a_relative_file(
+    project: Checked,
+) -> None:
+    project.write("wrapper.py", WRAPPER)
+    project.write("packages/alibabacloud_credentials/__init__.py", "")
+    project.write("packages/alibabacloud_credentials/provider.py", PACKAGE)
+    project.write(
+        "creds.ini",
+        f"[default]\ntype = access_key\naccess_key_id = {KEY_ID}\naccess_key_secret = {SECRET}\n",
+    )
+    project.write("site.yml", [play(say())])
+    variables = {
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": None,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": None,
+        "ALIBABA_CLOUD_CREDENTIALS_FILE": "creds.ini",
+        "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
+    }
+
+    command = (sys.executable, "wrapper.py")
+    checked = project.command(*command, PLAYBOOK, **variables).ended()
+    told = Told(checked.rc, checked.output)
+    ended = project.command(*command, "site.yml", **variables).ended()
+    project.settled()
+
+    assert (checked.rc, checked.warnings) == (0, []), checked.output
+    assert told.states["courier"] == "ok"
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert len(project.events(name="site")) == 2

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
+    CloudMonitorError,
+    ConfigurationError,
+    InvalidEvent,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.response import (
     Answer,
     Delivered,
@@ -22,8 +27,8 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.finding
     Attempt,
     Finding,
     advice,
-    of_attempt,
-    of_error,
+    attempt_findings,
+    error_finding,
     table,
     verdict_line,
 )
@@ -37,7 +42,7 @@ def refused(kind: str, status: int | None = 403) -> Refused:
 
 def states(verdict: SendResult, skew: float | None = 0.0, signed: bool = True) -> list[str]:
     """The states of endpoint, clock and, when there was one, test event."""
-    found = of_attempt(Attempt("https://e", "", verdict, skew, signed, "an event"))
+    found = attempt_findings(Attempt("https://e", None, verdict, skew, signed, "an event"))
     assert [one.name for one in found] == ["endpoint", "clock", "test event"][: len(found)]
     assert all(one.fix for one in found if one.state in (WRONG, NOTE))
     return [one.state for one in found]
@@ -95,7 +100,9 @@ def test_clocks_may_differ_by_less_than_two_minutes(skew: float | None, state: s
     ],
 )
 def test_the_difference_of_clocks_is_told_in_words(skew: float, said: str) -> None:
-    _endpoint, clock, _event = of_attempt(Attempt("https://e", "", DELIVERED, skew, True, "e"))
+    _endpoint, clock, _event = attempt_findings(
+        Attempt("https://e", None, DELIVERED, skew, True, "e")
+    )
 
     assert "clock is " + said in clock.text
 
@@ -105,23 +112,35 @@ def test_a_clock_that_is_refused_is_one_problem_and_not_two() -> None:
 
 
 def test_the_proxy_on_the_way_is_named() -> None:
-    endpoint, *_rest = of_attempt(Attempt("https://e", "http://p:1", DELIVERED, 0.0, True, "e"))
+    endpoint, *_rest = attempt_findings(
+        Attempt("https://e", "http://p:1", DELIVERED, 0.0, True, "e")
+    )
 
     assert endpoint.text == "https://e through the proxy http://p:1 answers"
 
 
 @pytest.mark.parametrize(
-    ("text", "problem", "fix"),
+    ("error", "text", "fix"),
     [
-        ("a: is wrong. Do this. And that.", "a: is wrong", "Do this. And that."),
-        ("a: is wrong: do this.", "a: is wrong", "Do this."),
-        ("a: must be 1 and is 2.", "a: must be 1 and is 2", "a: must be 1 and is 2."),
-        ("a: is blank. No event was sent.", "a: is blank", "a: is blank."),
+        (
+            ConfigurationError("is wrong. Really", option="a", advice="Do this. And that."),
+            "a: is wrong. Really",
+            "Do this. And that.",
+        ),
+        (ConfigurationError("must be 1", option="a"), "a: must be 1", "a: must be 1."),
+        (ConfigurationError("it: is: off", advice="Fix it."), "it: is: off", "Fix it."),
+        (InvalidEvent("is blank", "a"), "a: is blank", "a: is blank."),
+        (ConfigurationError("is a link", option="settings"), "is a link", "is a link."),
     ],
 )
-def test_an_error_is_told_as_problem_and_advice(text: str, problem: str, fix: str) -> None:
-    assert of_error("settings", text) == Finding("settings", WRONG, problem, fix)
-    assert of_error("settings", text, "a comes from B").fix == "a comes from B. " + fix
+def test_an_error_is_shown_as_problem_and_advice(
+    error: CloudMonitorError, text: str, fix: str
+) -> None:
+    found = error_finding("settings", error)
+    with_origin = error_finding("settings", error, "B")
+
+    assert found == Finding("settings", WRONG, text, fix, error.option)
+    assert with_origin.fix == (f"{error.option} comes from B. {fix}" if error.option else fix)
 
 
 def test_each_advice_is_told_once_with_all_that_it_is_for() -> None:

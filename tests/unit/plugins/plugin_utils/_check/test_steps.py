@@ -38,7 +38,9 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.steps i
     check_library,
     check_outbox,
     check_signature,
+    courier_findings,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.launch import ProbeResult
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     left_behind,
     new_outbox,
@@ -65,7 +67,7 @@ def test_a_signature_that_differs_is_wrong(monkeypatch: pytest.MonkeyPatch) -> N
 
     found = check_signature()
 
-    assert (found.state, "Install the collection again" in found.fix) == (WRONG, True)
+    assert (found.state, "Install the collection again" in str(found.fix)) == (WRONG, True)
 
 
 def test_a_python_that_refuses_sha1_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +93,7 @@ def test_requests_must_not_be_too_old(
 
     assert found.state == state
     assert version in found.text
-    assert found.fix.endswith("--upgrade") is (state == WRONG)
+    assert str(found.fix).endswith("--upgrade") is (state == WRONG)
 
 
 def test_requests_without_a_version_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +139,7 @@ def test_an_outbox_is_only_looked_at_when_it_may_not_be_made(tmp_path: Path) -> 
 
     assert (found.state, note.state) == (OK, NOTE)
     assert "open to others (mode 0755)" in note.text
-    assert "chmod 700" in note.fix
+    assert "chmod 700" in str(note.fix)
     assert place.stat().st_mode & 0o777 == 0o755
     assert list(place.iterdir()) == []
 
@@ -197,7 +199,7 @@ def test_an_outbox_that_nobody_needs_is_no_failure(tmp_path: Path) -> None:
 
     assert (needed.state, other.state) == (WRONG, NOTE)
     assert "cannot be used" in needed.text
-    assert "Make it writable" in other.fix
+    assert "Make it writable" in str(other.fix)
 
 
 def test_what_waits_is_counted_and_stays(tmp_path: Path) -> None:
@@ -261,6 +263,7 @@ def test_the_proxy_is_told_without_its_password() -> None:
         connection = Connection("http://cloudmonitor.invalid", timeout=5.0, retries=0)
         found = attempt(connection, KEY, 0, {"http_proxy": proxy}, str)
 
+    assert found.proxy is not None
     assert receiver.url.partition("//")[2] in found.proxy
     assert "pa55" not in found.proxy
 
@@ -273,3 +276,29 @@ def test_mistakes_that_no_request_is_worth_are_raised(tmp_path: Path) -> None:
         with pytest.raises(InvalidInput, match="group_id"):
             ask(receiver, group=-1)
         assert receiver.requests == []
+
+
+def test_a_courier_that_could_deliver_is_right() -> None:
+    (found,) = courier_findings(
+        ProbeResult(None, access_key_id=KEY.access_key_id, seconds=0.5), KEY
+    )
+
+    assert (found.state, "0.5 s" in found.text) == (OK, True)
+
+
+def test_the_problem_of_a_courier_is_shown_with_its_advice() -> None:
+    result = ProbeResult("requests cannot be imported", "Install it.", None)
+
+    (found,) = courier_findings(result, KEY)
+
+    assert (found.state, found.text, found.fix) == (WRONG, result.problem, result.advice)
+
+
+@pytest.mark.parametrize(("token", "state"), [(None, WRONG), ("token", OK)])
+def test_a_courier_must_find_the_same_permanent_key(token: str | None, state: str) -> None:
+    key = Credentials("LTAI5tUnitCheck", "unit-secret", token, "chain")
+
+    (found,) = courier_findings(ProbeResult(None, access_key_id="LTAI5tAnotherKey"), key)
+
+    assert found.state == state
+    assert "AnotherKey" not in found.text
