@@ -124,6 +124,8 @@ def label_cells(
         for row in table.select("tbody tr"):
             for title, cell in zip(titles, row.find_all("td"), strict=False):
                 cell["data-label"] = title
+                if not cell.get_text(strip=True):
+                    cell["class"] = "empty"
     context["body"] = str(body)
 
 
