@@ -491,13 +491,15 @@ def test_a_folder_is_that_of_the_account_that_its_chain_has_found(outbox: Outbox
     assert _adopted(outbox, folder) is not None
 
 
-@pytest.mark.parametrize("damage", ["empty", "folder", "link"])
+@pytest.mark.parametrize("damage", ["empty", "folder", "fifo", "link"])
 def test_a_destination_that_cannot_be_read_waits(outbox: Outbox, damage: str) -> None:
     folder = left_behind(outbox, destination=UNDECIDED)
     decided = left_behind(outbox, "decided")
     for path in (folder.path / "destination", decided.path / "destination"):
         if damage == "folder":
             path.mkdir()
+        elif damage == "fifo":
+            os.mkfifo(path)
         elif damage == "link":
             path.symlink_to(folder.path / "journal")
         else:
