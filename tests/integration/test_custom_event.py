@@ -257,8 +257,10 @@ def test_options_come_from_defaults_of_the_group_and_from_the_task_environment(
         },
         env={
             "ALIBABA_CLOUD_ACCESS_KEY_ID": "",
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "",
             "ALICLOUD_ACCESS_KEY": KEY_ID,
             "ALICLOUD_ACCESS_KEY_ID": "the last does not win",
+            "ALICLOUD_SECRET_KEY": SECRET,
         },
     )
     assert [result["delivered"] for result in run.results] == [1, 1, 0]
