@@ -17,7 +17,7 @@ from ..module_utils._event_task import known_secrets
 from ..plugin_utils._action import EventAction
 from ..plugin_utils._deployment.events import Naming, deployment_events
 from ..plugin_utils._deployment.facts import Facts, collect_facts
-from ..plugin_utils._deployment.options import deployment_of, deployment_value
+from ..plugin_utils._deployment.options import deployment_result, parse_deployment
 
 
 class ActionModule(EventAction):
@@ -33,10 +33,12 @@ class ActionModule(EventAction):
         # Before the content is composed: it may cut a text in the middle of a secret.
         redactor = Redactor(known_secrets(params, environ))
         facts = Facts(**redactor.value(vars(facts)))
-        deployment = deployment_of(redactor.value(params), facts, now)
-        events = deployment_events(deployment, Naming.from_options(params), now)
+        deployment = parse_deployment(redactor.value(params), facts, now)
+        events = deployment_events(
+            deployment, Naming.from_options(params), deployment.finished_at or now
+        )
         result = self.send(events, params, environ, task_vars)
-        return {**result, "deployment": deployment_value(deployment)}
+        return {**result, "deployment": deployment_result(deployment)}
 
 
 def _playbook() -> str | None:

@@ -269,6 +269,7 @@ EXAMPLES = r"""
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -367,15 +368,12 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool | None = False) -> None:
         """Remember where a host failed."""
-        if self._reporter is not None and not ignore_errors:
-            with self._guard():
-                self._reporter.failed(parse_failure(result))
+        if not ignore_errors:
+            self._remember(result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """Remember that a host could not be reached."""
-        if self._reporter is not None:
-            with self._guard():
-                self._reporter.failed(parse_failure(result))
+        self._remember(result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Report the finish of a playbook."""
@@ -387,9 +385,20 @@ class CallbackModule(CallbackBase):
                 with contextlib.suppress(Exception):
                     manager = self._play.get_variable_manager()
                     variables = dict(manager.get_vars(play=self._play))
-            self._reporter.finish(
-                read_counters(stats), read_playbook_end(), variables, self._render(variables)
+            end = read_playbook_end()
+            received = self._reporter.finish(
+                read_counters(stats), end, variables, self._render(variables)
             )
+            is_last = self._playbooks >= len(context.CLIARGS.get("args") or ())
+            if received is not None and not is_last and (end is None or end.exit_status == 0):
+                # It was meant for the next playbook. After the last one it changes nothing.
+                signal.raise_signal(received)
+
+    def _remember(self, result: Any) -> None:
+        """Remember a failure. One that cannot be read costs its details, not the report."""
+        if self._reporter is not None:
+            with contextlib.suppress(Exception):
+                self._reporter.failed(parse_failure(result))
 
     def _read_options(self) -> dict[str, Any]:
         options = dict(self._plugin_options)

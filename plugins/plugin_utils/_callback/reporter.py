@@ -9,7 +9,7 @@ import atexit
 import contextlib
 import importlib.util
 import os
-import time
+import signal
 import uuid
 import weakref
 from collections.abc import Callable, Mapping, MutableMapping
@@ -26,20 +26,23 @@ from ...module_utils._api.credentials import (
 )
 from ...module_utils._api.errors import CloudMonitorError, ConfigurationError
 from ...module_utils._api.redact import Redactor, without_userinfo
+from .._deployment.clock import Moment, present_moment
 from .._deployment.content import Deployment, Failure, with_texts
 from .._deployment.events import Naming
 from .._deployment.facts import RUN_ID_VARIABLE, collect_facts
+from .._deployment.options import check_id
 from .._outbox.destination import given_destination, select
 from .._outbox.launch import CourierSettings
 from .._outbox.records import events_record
 from .._outbox.storage import Outbox
 from .._outbox.writer import OutboxWriter, run_record
 from .context_vars import Render, copy_variables
+from .held_signals import HeldSignals, held_signals
 from .playbooks import PlaybookFile
 from .stats import PlaybookEnd, PlaybookOutcome, Reading, playbook_outcome, reported_failures
 
 _ID_LIMIT = 120
-_LONGEST = 1_000_000
+_LONGEST_SECONDS = 1_000_000
 # Of the name of a task and of its message, in characters.
 _FAILURE_LIMIT = 256
 # By the objects themselves: the number that id() gives is used again for a later playbook.
@@ -54,12 +57,12 @@ def claim(playbook: Any) -> bool:
     return True
 
 
-def check_seconds(options: Mapping[str, Any]) -> None:
-    """See that the callback's times can be used. Raises ConfigurationError for the first wrong."""
+def check_durations(options: Mapping[str, Any]) -> None:
+    """Check the callback's durations. Raises ConfigurationError for the first wrong one."""
     for name in ("flush_timeout", "linger", "outbox_ttl"):
-        if not 0 <= options[name] <= _LONGEST:  # so that "nan" and "inf" are none
+        if not 0 <= options[name] <= _LONGEST_SECONDS:  # false for nan
             raise ConfigurationError(
-                f"must be a number from 0 to {_LONGEST} and is {options[name]}", option=name
+                f"must be a number from 0 to {_LONGEST_SECONDS} and is {options[name]}", option=name
             )
 
 
@@ -71,23 +74,27 @@ class Reporter:
         options: Mapping[str, Any],
         environ: MutableMapping[str, str],
         warn: Callable[[str], None],
-        say: Callable[[str], None],
+        inform: Callable[[str], None],
         check: Callable[[], None] = lambda: None,
+        now: Callable[[], Moment] = present_moment,
     ) -> None:
-        """``options``: the callback's; ``warn`` and ``say`` show one line to the user.
+        """``options``: the callback's; ``warn`` and ``inform`` show one line to the user.
 
-        ``check`` raises ConfigurationError when an option does not say what was written.
+        ``check`` raises ConfigurationError if the value of an option is not what was written.
+        ``now`` returns the present moment.
         """
         self._options = options
         self._environ = environ
         self._warn = warn
-        self._say = say
+        self._inform = inform
         self._check = check
-        self._around = environ.get(RUN_ID_VARIABLE)
+        self._now = now
+        self._started = now()
+        self._outer_run_id = environ.get(RUN_ID_VARIABLE)
         self._pid = os.getpid()
-        self._broken = False
+        self._is_off = False
         self._announced = False
-        self._before: Reading = {}
+        self._last_reading: Reading = {}
         self._last_failures: dict[str, Failure] = {}
         self._deployment: Deployment | None = None
         self._redactor = Redactor(secrets_in_environment(environ))
@@ -112,36 +119,55 @@ class Reporter:
         extra_vars: Mapping[str, Any],
         render: Render,
     ) -> None:
-        """Report the start of ``playbook``, the ``number``-th of the command line."""
-        self._end_of_process_state()
-        if self._broken or not self._is_wanted(playbook, check_mode):
+        """Report the start of ``playbook``, the ``number``-th of the command line.
+
+        If anything goes wrong after the start is written, it is taken back: a start without a
+        run would be reported as lost later.
+        """
+        self._forget_playbook()
+        if self._is_off or not self._is_wanted(playbook, check_mode):
             return
         try:
             settings = self._courier_settings()
-            now = time.time()
+            self._started = self._now()
             names = self._options["context_vars"]
-            known, _missing = copy_variables(names, extra_vars, render, self._redactor.value)
-            self._context = known
-            deployment = self._described(playbook, number, check_mode, extra_vars, now)
-            start = events_record(deployment, self._naming, now)
+            self._context, _missing = copy_variables(
+                names, extra_vars, render, self._redactor.value
+            )
+            deployment = self._new_deployment(playbook, number, check_mode, extra_vars)
+            check_id(deployment.id, "deployment_id")
             outbox = Outbox(self._options["outbox"])
             outbox.prepare()
             self._announce(outbox)
-            writer = OutboxWriter(outbox, settings)
-            run = run_record(deployment, self._naming, settings.destination)
-            writer.open(deployment.id, run, start)
+            self._begin(deployment, OutboxWriter(outbox, settings), settings.destination)
         except CloudMonitorError as exc:
-            self._broken = True
+            self._is_off = True
             self._warn(f"this run is not reported. {exc}")
-            return
-        self._deployment, self._writer = deployment, writer
-        self._environ[RUN_ID_VARIABLE] = deployment.id
+
+    def _begin(self, deployment: Deployment, writer: OutboxWriter, destination: str) -> None:
+        """Write the start and have it delivered. Raises CloudMonitorError."""
+        start = events_record(deployment, self._naming, self._started.wall)
+        run = run_record(deployment, self._naming, destination)
+        try:
+            writer.open(deployment.id, run, start)
+            self._environ[RUN_ID_VARIABLE] = deployment.id
+            self._deployment, self._writer = deployment, writer
+            self._start_courier(writer)
+        except BaseException:  # also Ctrl-C
+            # With a courier, it is a run like any other, and its end is reported.
+            if not writer.has_courier:
+                self._forget_playbook()
+                writer.discard()
+            raise
+
+    def _start_courier(self, writer: OutboxWriter) -> None:
         try:
             writer.start_courier()
-        except OSError as exc:
+        except Exception as exc:
+            why = exc.strerror if isinstance(exc, OSError) else None
             self._warn(
-                "the events stay in the outbox: the process that delivers them could not be "
-                "started (%s)." % (exc.strerror or exc)
+                "the process that delivers the events could not be started "
+                f"({why or type(exc).__name__}). They stay in the outbox for the next run."
             )
 
     def failed(self, failure: Failure) -> None:
@@ -160,26 +186,30 @@ class Reporter:
         end: PlaybookEnd | None,
         variables: Mapping[str, Any],
         render: Render,
-    ) -> None:
+    ) -> signal.Signals | None:
         """Report the finish of the playbook.
 
         ``reading``: the statistics up to now; ``end``: how Ansible ends it, None if unknown.
+        Returns the signal that ended the wait for the delivery, None without one.
         """
-        before, self._before = self._before, reading
+        before, self._last_reading = self._last_reading, reading
         deployment = self._deployment
         if deployment is None:
-            return
-        left_out = self._add_context(variables, render)
-        self._end(self._ended(deployment, playbook_outcome(before, reading, end)))
+            return None
+        with held_signals() as held:
+            left_out = self._add_context(variables, render)
+            outcome = playbook_outcome(before, reading, end)
+            self._end(self._finished(deployment, outcome), held)
         if left_out:
             self._warn(
                 "context_vars: left out, because no extra or play variable, vaulted, or with a "
                 f"template that reaches further: {', '.join(left_out)}"
             )
+        return held.received
 
     def give_up(self) -> None:
         """Report nothing any more; what is in the outbox is still delivered."""
-        self._broken = True
+        self._is_off = True
         self._deployment = None
         if self._writer is not None:
             self._writer.abandon()
@@ -196,14 +226,14 @@ class Reporter:
         """Return how to deliver. Raises ConfigurationError, CredentialsError."""
         self._check()
         connection = parse_connection(self._options)
-        check_seconds(self._options)
+        check_durations(self._options)
         if connection.ca_path and not os.path.exists(connection.ca_path):
             raise ConfigurationError(
-                f"ca_path: there is no file or directory {connection.ca_path}."
+                f"there is no file or directory {connection.ca_path}", option="ca_path"
             )
         if importlib.util.find_spec("requests") is None:
             raise ConfigurationError(
-                "The Python package requests is missing; install it beside ansible-core."
+                "the Python package requests is missing", advice="Install it beside ansible-core."
             )
         credentials = self._credentials()
         return CourierSettings(
@@ -233,20 +263,22 @@ class Reporter:
             return select(self._environ).expected
         return given_destination(credentials, self._environ)
 
-    def _described(
+    def _new_deployment(
         self,
         playbook: PlaybookFile,
         number: int,
         check_mode: bool,
         extra_vars: Mapping[str, Any],
-        now: float,
     ) -> Deployment:
         options = self._options
-        around = {**self._environ, RUN_ID_VARIABLE: self._around or ""}
+        around = {**self._environ, RUN_ID_VARIABLE: self._outer_run_id or ""}
         facts = collect_facts(around, playbook.name, playbook.folder, extra_vars)
         run_id = self._clean(str(options["deployment_id"] or ""))[:_ID_LIMIT]
         # A run inside another one inherits the variable with its id, too.
-        if self._around and run_id in (self._around, self._around.rpartition("/")[0]):
+        if self._outer_run_id and run_id in (
+            self._outer_run_id,
+            self._outer_run_id.rpartition("/")[0],
+        ):
             run_id = ""
         if run_id and number > 1:
             run_id += f"/{number}"
@@ -255,7 +287,7 @@ class Reporter:
             name=options["deployment_name"] or playbook.stem,
             version=options["deployment_version"] or None,
             environment=options["deployment_environment"] or None,
-            started_at=now,
+            started_at=self._started.wall,
             check_mode=True if check_mode else None,
             context=self._context or None,
             **vars(facts),
@@ -274,30 +306,32 @@ class Reporter:
         self._context = {**self._context, **found}
         return [name for name in names if name not in self._context]
 
-    def _ended(self, deployment: Deployment, outcome: PlaybookOutcome) -> Deployment:
-        ended = replace(
+    def _finished(self, deployment: Deployment, outcome: PlaybookOutcome) -> Deployment:
+        finished_at, elapsed_s = self._started.end(self._now())
+        finished = replace(
             deployment,
             status=outcome.status,
-            finished_at=time.time(),
+            finished_at=finished_at,
+            elapsed_s=elapsed_s,
             hosts=outcome.hosts,
             failures=reported_failures(
                 outcome.failed_hosts, self._last_failures, self._options["failure_details"]
             ),
             context=self._context or None,
         )
-        return with_texts(ended, self._clean)
+        return with_texts(finished, self._clean)
 
     # The end
 
-    def _end(self, deployment: Deployment) -> None:
-        """Write the finish down, and wait for its delivery as long as that makes sense."""
+    def _end(self, deployment: Deployment, held: HeldSignals) -> None:
+        """Write the finish, and wait for its delivery as long as that makes sense."""
         writer = self._writer
-        self._end_of_process_state()
+        self._forget_playbook()
         if writer is None:
             return
         try:
             writer.write(events_record(deployment, self._naming, deployment.finished_at or 0.0))
-            undelivered = writer.wait(self._options["flush_timeout"])
+            undelivered = writer.wait(self._options["flush_timeout"], held.has_any)
             warning = undelivered.text if undelivered else None
         except CloudMonitorError as exc:
             warning = str(exc)
@@ -306,14 +340,14 @@ class Reporter:
         if warning is not None:
             self._warn(warning)
 
-    def _end_of_process_state(self) -> None:
-        """Forget the playbook that is over."""
+    def _forget_playbook(self) -> None:
+        """Forget the last playbook, whose report is over."""
         self._deployment, self._writer = None, None
         self._last_failures, self._context = {}, {}
-        if self._around is None:
+        if self._outer_run_id is None:
             self._environ.pop(RUN_ID_VARIABLE, None)
         else:
-            self._environ[RUN_ID_VARIABLE] = self._around
+            self._environ[RUN_ID_VARIABLE] = self._outer_run_id
 
     def _at_exit(self) -> None:
         """Report that Ansible ends without finishing the playbook: Ctrl-C or an error.
@@ -322,27 +356,32 @@ class Reporter:
         """
         if self._deployment is None or os.getpid() != self._pid:
             return
-        now = time.time()
-        # Another Ctrl-C may come while it waits; the courier does the rest then.
-        with contextlib.suppress(BaseException):
-            self._end(
-                replace(self._deployment, status="aborted", reason="stopped", finished_at=now)
-            )
+        finished_at, elapsed_s = self._started.end(self._now())
+        aborted = replace(
+            self._deployment,
+            status="aborted",
+            reason="stopped",
+            finished_at=finished_at,
+            elapsed_s=elapsed_s,
+        )
+        # A further Ctrl-C ends the wait and changes nothing about the exit status.
+        with contextlib.suppress(BaseException), held_signals() as held:
+            self._end(aborted, held)
 
     def _announce(self, outbox: Outbox) -> None:
-        """Say in one line what earlier runs have left."""
+        """Report in one line each what earlier runs have left."""
         if self._announced:
             return
         self._announced = True
         waiting = outbox.waiting()
         if waiting:
-            self._say(
+            self._inform(
                 f"aliops.cloudmonitor: {waiting} earlier "
                 f"deployment{'' if waiting == 1 else 's'} with undelivered events in {outbox.root}"
             )
         dead = outbox.newly_dead()
         if dead:
-            self._say(
+            self._inform(
                 f"aliops.cloudmonitor: events of {dead} earlier "
                 f"deployment{'' if dead == 1 else 's'} were refused or too old; they are kept in "
                 f"{outbox.dead}"

@@ -24,7 +24,7 @@ from ...module_utils._api.redact import Redactor
 from ...module_utils._event_task import known_secrets
 from ...module_utils._options import CONNECTION_OPTIONS
 from ...module_utils._version import VERSION
-from .._callback.reporter import check_seconds
+from .._callback.reporter import check_durations
 from .._config import check_paths
 from .._deployment.content import Deployment
 from .._deployment.events import Naming
@@ -104,7 +104,7 @@ class Checkup:
         refused = {one.name for one in self._settings.values() if not one.usable}
         connection, seconds, paths, events = (
             wrong_values(self._values, self._settings, rule, self._defaults)
-            for rule in (parse_connection, check_seconds, _check_files, _check_names)
+            for rule in (parse_connection, check_durations, _check_files, _check_names)
         )
         self._findings += [*connection, *seconds, *paths, *events]
         refused |= {str(one.option) for one in (*connection, *paths)}

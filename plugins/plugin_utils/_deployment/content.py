@@ -47,6 +47,7 @@ class Failure:
 class Deployment:
     """A deployment at one moment. Times are epoch seconds; None means unknown.
 
+    ``elapsed_s``: the seconds from start to finish if they were measured.
     ``status``: ``running``, ``succeeded``, ``failed``, ``aborted`` or ``empty``.
     ``ci``, ``git``, ``context`` and ``details`` are mappings that JSON can hold.
     """
@@ -62,6 +63,7 @@ class Deployment:
     controller: str | None = None
     started_at: float | None = None
     finished_at: float | None = None
+    elapsed_s: float | None = None
     check_mode: bool | None = None
     hosts: HostCounts | None = None
     failures: tuple[Failure, ...] = ()
@@ -78,7 +80,9 @@ class Deployment:
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds from start to finish, to the millisecond; a clock set back counts as none."""
+        """Seconds from start to finish, to the millisecond; 0 if the clock was set back."""
+        if self.finished_at is not None and self.elapsed_s is not None:
+            return round(self.elapsed_s, 3)
         if self.started_at is None or self.finished_at is None:
             return None
         return round(max(0.0, self.finished_at - self.started_at), 3)
@@ -120,9 +124,9 @@ def render(deployment: Deployment) -> str:
         if _size(text) <= MAX_BYTES:
             return text
     raise InvalidInput(
-        f"details: are too large: with them the event has {_size(text)} bytes, "
-        f"{MAX_BYTES} are allowed. Shorten them by {_size(text) - MAX_BYTES} bytes. No "
-        "event was sent."
+        f"are too large: with them the event has {_size(text)} bytes, {MAX_BYTES} are allowed",
+        option="details",
+        advice=f"Shorten them by {_size(text) - MAX_BYTES} bytes. No event was sent.",
     )
 
 
@@ -132,12 +136,13 @@ def check_details(details: Mapping[str, Any]) -> None:
         content_text(details).encode("utf-8")
     except UnicodeEncodeError as exc:
         raise InvalidInput(
-            "details: hold half of a surrogate pair, which cannot be sent as UTF-8; remove it. "
-            "No event was sent."
+            "contain half of a surrogate pair, which cannot be sent as UTF-8",
+            option="details",
+            advice="Remove it. No event was sent.",
         ) from exc
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidInput(
-            f"details: cannot be written as JSON ({exc}). No event was sent."
+            f"cannot be written as JSON ({exc})", option="details", advice="No event was sent."
         ) from exc
 
 

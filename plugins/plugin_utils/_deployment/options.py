@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +20,7 @@ from .facts import Facts
 _ID_LIMIT = 128
 
 
-def deployment_of(params: Mapping[str, Any], facts: Facts, now: float) -> Deployment:
+def parse_deployment(params: Mapping[str, Any], facts: Facts, now: float) -> Deployment:
     """Return the deployment that starts or finishes ``now`` (epoch seconds).
 
     ``params`` are the validated options of deployment_event. Raises InvalidInput.
@@ -27,21 +29,23 @@ def deployment_of(params: Mapping[str, Any], facts: Facts, now: float) -> Deploy
     known = _from_options(params) if start else _from_start(params)
     if params.get("details"):
         check_details(params["details"])
+    started_at = now if start else known.pop("started_at", None)
     deployment = Deployment(
         status="running" if start else params["status"],
-        started_at=now if start else known.pop("started_at", None),
-        finished_at=None if start else now,
+        started_at=started_at,
+        # The clock may have gone back since the start, which another process reported.
+        finished_at=None if start else max(now, started_at or now),
         details=params.get("details") or None,
         **known,
         **vars(facts),
     )
     if start:
-        # Details that fit must fit at the finish, too: by then it is too late for an error.
+        # Details must also fit into the finish, when it is too late for an error.
         render(replace(deployment, status="succeeded", finished_at=now + 1e8))
     return deployment
 
 
-def deployment_value(deployment: Deployment) -> dict[str, Any]:
+def deployment_result(deployment: Deployment) -> dict[str, Any]:
     """Return the ``deployment`` of a task's result, which a finish takes. Unknown is None."""
     one = deployment
     return {
@@ -59,7 +63,7 @@ def deployment_value(deployment: Deployment) -> dict[str, Any]:
 def _from_options(params: Mapping[str, Any]) -> dict[str, Any]:
     for option in ("deployment", "status"):
         if params.get(option):
-            raise InvalidInput(f"{option}: belongs to phase finish, not to start.")
+            raise InvalidInput("belongs to phase finish, not to start", option=option)
     return {
         "id": _id(params.get("id") or str(uuid.uuid4()), "id"),
         "name": _name(params.get("name"), "name"),
@@ -70,19 +74,24 @@ def _from_options(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _from_start(params: Mapping[str, Any]) -> dict[str, Any]:
     if not params.get("status"):
-        raise InvalidInput("status: is missing; a finish is succeeded, failed or aborted.")
+        raise InvalidInput(
+            "is missing", option="status", advice="A finish is succeeded, failed or aborted."
+        )
     given: Mapping[str, Any] | None = params.get("deployment")
     prefix = "deployment."
     if given is None:
         if not (params.get("id") and params.get("name")):
             raise InvalidInput(
-                "deployment: is missing; give the deployment that the start returned, or the id "
-                "and the name of the start."
+                "is missing",
+                option="deployment",
+                advice="Pass the deployment that the start returned, or the id and the name.",
             )
         given, prefix = params, ""
     elif params.get("id") or params.get("name"):
         raise InvalidInput(
-            "id, name: cannot stand beside deployment, which holds both; leave them out."
+            "cannot be combined with deployment, which contains both",
+            option="id, name",
+            advice="Remove them.",
         )
     return {
         "id": _id(given.get("id"), prefix + "id"),
@@ -93,20 +102,44 @@ def _from_start(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def check_id(text: str, option: str) -> None:
+    """Check the id of a deployment, which may become the value of an environment variable.
+
+    ``option``: where it comes from. Raises InvalidInput.
+    """
+    control = next((one for one in text if unicodedata.category(one) == "Cc"), None)
+    if control is not None:
+        raise InvalidInput(
+            f"contains a control character (U+{ord(control):04X})",
+            option=option,
+            advice="Use printable characters only.",
+        )
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as exc:
+        raise InvalidInput(
+            "contains characters that an environment variable cannot hold",
+            option=option,
+            advice="Use other characters.",
+        ) from exc
+
+
 def _id(value: Any, option: str) -> str:
     text = _text(value)
     if not text or len(text) > _ID_LIMIT:
         raise InvalidInput(
-            f"{option}: must be text of 1 to {_ID_LIMIT} characters; it ties start and finish"
-            " together."
+            f"must be text of 1 to {_ID_LIMIT} characters",
+            option=option,
+            advice="It ties start and finish together.",
         )
+    check_id(text, option)
     return text
 
 
 def _name(value: Any, option: str) -> str:
     text = _text(value)
     if not text:
-        raise InvalidInput(f"{option}: is missing or empty; name the deployment.")
+        raise InvalidInput("is missing or empty", option=option, advice="Name the deployment.")
     return text
 
 
@@ -122,5 +155,7 @@ def _started_at(given: Mapping[str, Any]) -> float | None:
         return parse_epoch(value)
     except InvalidTime as exc:
         raise InvalidInput(
-            f"deployment.started_at: {exc}. Give the deployment that the start returned."
+            str(exc),
+            option="deployment.started_at",
+            advice="Pass the deployment that the start returned.",
         ) from exc

@@ -29,6 +29,7 @@ class Decision(Enum):
     OUTAGE = "outage"
     NO_COURIER = "no_courier"
     TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
 
 
 def decide(

@@ -12,7 +12,7 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,11 +80,18 @@ class OutboxWriter:
             ) from exc
         self._wake()
 
+    @property
+    def has_courier(self) -> bool:
+        """Whether a courier was started."""
+        return self._courier is not None
+
     def discard(self) -> None:
         """Remove the folder of a run that is not reported: nobody is to find it unfinished."""
-        if self._folder is not None:
+        # Another run may get a folder of this name as soon as this one is removed.
+        folder, self._folder = self._folder, None
+        if folder is not None:
             with contextlib.suppress(OSError):
-                self._folder.remove()
+                folder.remove()
         self._release_lock()
 
     def start_courier(self) -> None:
@@ -96,11 +103,13 @@ class OutboxWriter:
         # From here on the courier alone has the lock; workers forked later must not inherit it.
         self._release_lock()
 
-    def wait(self, seconds: float) -> WaitResult | None:
+    def wait(
+        self, seconds: float, interrupted: Callable[[], bool] = lambda: False
+    ) -> WaitResult | None:
         """Wait for the delivery of everything, at most ``seconds`` (see ``waiting.decide``).
 
         Returns what is wrong and where the events are, None if all were accepted. It only reads,
-        so it can be interrupted at any time.
+        so it can be interrupted at any time. It also ends when ``interrupted`` returns true.
         """
         if self._folder is None:
             return None
@@ -119,6 +128,8 @@ class OutboxWriter:
             )
             if decision is Decision.DELIVERED:
                 return self._refusal()
+            if decision is Decision.KEEP_WAITING and interrupted():
+                decision = Decision.INTERRUPTED
             if decision is not Decision.KEEP_WAITING:
                 return self._result(decision, status, seconds)
             time.sleep(_POLL_SECONDS)
@@ -162,6 +173,8 @@ class OutboxWriter:
         reason = status.text or f"Cloud Monitor did not answer within {seconds:g} s."
         if decision is Decision.NO_COURIER:
             reason = status.text or "The process that delivers them has ended."
+        if decision is Decision.INTERRUPTED:
+            reason = "The wait for the delivery was interrupted."
         return WaitResult(
             decision,
             f"not all events of this run are delivered; they wait in the outbox "

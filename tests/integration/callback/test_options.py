@@ -204,7 +204,7 @@ MISTAKES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     ),
     "an outbox that is a link": ({"CLOUDMONITOR_OUTBOX": "{}/link"}, ("outbox", "link")),
     "an outbox that is a file": ({"CLOUDMONITOR_OUTBOX": "{}/hosts"}, ("outbox", "a file")),
-    "no requests": ({"PYTHONPATH": "{}/norequests"}, ("requests", "install")),
+    "no requests": ({"PYTHONPATH": "{}/norequests"}, ("requests", "Install")),
     # ansible-core 2.18 does not say which value it is.
     "a group that is no number": ({"CLOUDMONITOR_GROUP_ID": "shop"}, ("group_id",)),
     "an unknown choice": ({"CLOUDMONITOR_FAILURE_DETAILS": "all"}, ("failure_details", "all")),
@@ -213,6 +213,9 @@ MISTAKES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
         {"CLOUDMONITOR_VALIDATE_CERTS": "ture"}, ("validate_certs", "true or false", "'ture'"),
     ),
     "a negative timeout": ({"CLOUDMONITOR_TIMEOUT": "-1"}, ("timeout",)),
+    "an id with a line break": (
+        {"CLOUDMONITOR_DEPLOYMENT_ID": "a\nb"}, ("deployment_id", "U+000A"),
+    ),
     "an event without a name": ({"CLOUDMONITOR_START_EVENT": " "}, ("start_event",)),
 }  # fmt: skip
 

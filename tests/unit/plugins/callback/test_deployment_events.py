@@ -26,6 +26,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options impor
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
     without_empty_variables,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import Failure
 
 SECRET = "canary-in-an-error"
 DOCUMENTED: dict[str, Any] = yaml.safe_load(deployment_events.DOCUMENTATION)
@@ -138,11 +139,9 @@ def callback(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_no_error_reaches_the_run_or_shows_its_text(callback: Any) -> None:
     callback._reporter = broken = Broken()
     callback.v2_playbook_on_play_start(Play())
-    callback.v2_runner_on_failed(Result())
-    callback.v2_runner_on_unreachable(Result())
     callback.v2_playbook_on_stats(object())
 
-    assert broken.given_up == len(callback.warnings) == 3
+    assert broken.given_up == len(callback.warnings) == 1
     assert SECRET not in " ".join(callback.warnings)
 
 
@@ -169,13 +168,36 @@ def test_an_ad_hoc_command_is_not_reported(callback: Any) -> None:
     assert (callback._reporter, callback.warnings) == (None, [])
 
 
-def test_an_ignored_failure_is_not_remembered(callback: Any) -> None:
-    callback._reporter = broken = Broken()
-    callback.v2_runner_on_failed(Result(), ignore_errors=True)
+class Remembering:
+    """A reporter that remembers failures."""
 
-    assert broken.given_up == 0
+    def __init__(self) -> None:
+        self.failures: list[Failure] = []
+        self.failed = self.failures.append
+
+
+@pytest.fixture
+def remembered(callback: Any, monkeypatch: pytest.MonkeyPatch) -> list[Failure]:
+    """The failures that reach the reporter."""
+    monkeypatch.setattr(deployment_events, "parse_failure", lambda _result: Failure("h1"))
+    callback._reporter = reporter = Remembering()
+    return reporter.failures
+
+
+def test_an_ignored_failure_is_not_remembered(callback: Any, remembered: list[Failure]) -> None:
+    callback.v2_runner_on_failed(Result(), ignore_errors=True)
+    assert remembered == []
     callback.v2_runner_on_failed(Result(), ignore_errors=None)
-    assert broken.given_up == 1
+    callback.v2_runner_on_unreachable(Result())
+    assert remembered == [Failure("h1"), Failure("h1")]
+
+
+def test_a_failure_that_cannot_be_read_costs_its_details_but_not_the_report(callback: Any) -> None:
+    callback._reporter = broken = Broken()
+    callback.v2_runner_on_failed(Result())
+    callback.v2_runner_on_unreachable(Result())
+
+    assert (broken.given_up, callback.warnings) == (0, [])
 
 
 def test_an_empty_variable_counts_as_unset_but_for_the_one_that_may_be_empty(

@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,10 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.play
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.reporter import Reporter
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.stats import COUNTERS
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.clock import (
+    Moment,
+    present_moment,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import OutboxWriter
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
@@ -53,9 +57,13 @@ class Scene:
         }  # fmt: skip
         self.writers: list[OutboxWriter] = []
 
-    def reporter(self, **options: Any) -> Reporter:
+    def reporter(self, now: Callable[[], Moment] = present_moment, **options: Any) -> Reporter:
         return Reporter(
-            {**self.options, **options}, self.environ, self.warnings.append, self.said.append
+            {**self.options, **options},
+            self.environ,
+            self.warnings.append,
+            self.said.append,
+            now=now,
         )
 
     def start(
@@ -65,9 +73,11 @@ class Scene:
         file = PlaybookFile(playbook, playbook)
         reporter.start(file, number, check, extra, lambda value: value)
 
-    def finish(self, reporter: Reporter, variables: Any = None, **counts: int) -> None:
+    def finish(
+        self, reporter: Reporter, variables: Any = None, **counts: int
+    ) -> signal.Signals | None:
         reading = {"web1": {**dict.fromkeys(COUNTERS, 0), **(counts or {"ok": 1})}}
-        reporter.finish(reading, None, variables or {}, lambda value: value)
+        return reporter.finish(reading, None, variables or {}, lambda value: value)
 
     def run(self, reporter: Reporter | None = None, **counts: int) -> None:
         reporter = reporter or self.reporter()

@@ -242,7 +242,7 @@ def test_no_secret_is_sent_or_stored(scene: Scene, receiver: Receiver) -> None:
     secret, other = SECRET, "other-family-secret-9"
     scene.environ["ALICLOUD_SECRET_KEY"] = other
     scene.environ.update(GITLAB_CI="true", CI_JOB_ID=f"7 {secret}")
-    options = {name: f"{name} {secret} {other}" for name in SECRET_PARTS}
+    options: dict[str, Any] = {name: f"{name} {secret} {other}" for name in SECRET_PARTS}
     reporter = scene.reporter(
         **options, failure_details="message", context_vars=["url", "words"], linger=0.0
     )

@@ -28,8 +28,8 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.ev
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.facts import Facts
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.options import (
-    deployment_of,
-    deployment_value,
+    deployment_result,
+    parse_deployment,
 )
 
 NOW = 1508741079.948
@@ -44,12 +44,12 @@ def options(**given_options: Any) -> dict[str, Any]:
 
 
 def start(**given_options: Any) -> Deployment:
-    return deployment_of(options(phase="start", **{"name": "shop", **given_options}), FACTS, NOW)
+    return parse_deployment(options(phase="start", **{"name": "shop", **given_options}), FACTS, NOW)
 
 
 def finish(later: float = 60, **given_options: Any) -> Deployment:
     params = options(phase="finish", **{"status": "succeeded", **given_options})
-    return deployment_of(params, FACTS, NOW + later)
+    return parse_deployment(params, FACTS, NOW + later)
 
 
 def events(deployment: Deployment, params: dict[str, Any], now: float = NOW) -> list[Event]:
@@ -58,7 +58,7 @@ def events(deployment: Deployment, params: dict[str, Any], now: float = NOW) -> 
 
 def refused(phase: str, **given_options: Any) -> str:
     with pytest.raises(InvalidInput) as caught:
-        deployment_of(options(phase=phase, **given_options), FACTS, NOW)
+        parse_deployment(options(phase=phase, **given_options), FACTS, NOW)
     return str(caught.value)
 
 
@@ -83,7 +83,7 @@ def test_every_start_has_a_new_id_unless_one_is_given() -> None:
 def test_a_finish_takes_what_the_start_returned(status: str) -> None:
     began = start(version="1.4.2", environment="production")
 
-    ended = finish(deployment=deployment_value(began), status=status)
+    ended = finish(deployment=deployment_result(began), status=status)
 
     assert (ended.id, ended.name) == (began.id, "shop")
     assert (ended.version, ended.environment) == ("1.4.2", "production")
@@ -100,7 +100,7 @@ def test_a_finish_may_be_given_by_id_and_name() -> None:
 
 
 def test_what_a_finish_says_wins_over_what_the_start_said() -> None:
-    began = deployment_value(start(version="1", environment="a"))
+    began = deployment_result(start(version="1", environment="a"))
 
     ended = finish(deployment=began, version="2", environment="b", details={"x": 1})
 
@@ -118,7 +118,7 @@ def test_what_a_finish_says_wins_over_what_the_start_said() -> None:
         ({"name": "n", "deployment": {"id": "i"}}, "deployment: belongs to phase finish"),
         ({"name": "n", "details": {"a": "x" * 4000}}, "details: are too large"),
         ({"name": "n", "details": {"a": float("nan")}}, "details: cannot be written as JSON"),
-        ({"name": "n", "details": {"a": "\ud83d"}}, "details: hold half of a surrogate pair"),
+        ({"name": "n", "details": {"a": "\ud83d"}}, "details: contain half of a surrogate pair"),
     ],
 )
 def test_a_start_that_cannot_be_is_refused(given_options: dict[str, Any], words: str) -> None:
@@ -136,8 +136,8 @@ BEGAN = {"id": "i", "name": "n", "started_at": NOW_ISO}
         ({"status": "failed"}, "deployment: is missing"),
         ({"status": "failed", "id": "i"}, "deployment: is missing"),
         ({"status": "failed", "name": "n"}, "deployment: is missing"),
-        ({"status": "failed", "deployment": BEGAN, "id": "i"}, "id, name: cannot stand beside"),
-        ({"status": "failed", "deployment": BEGAN, "name": "n"}, "id, name: cannot stand beside"),
+        ({"status": "failed", "deployment": BEGAN, "id": "i"}, "id, name: cannot be combined"),
+        ({"status": "failed", "deployment": BEGAN, "name": "n"}, "id, name: cannot be combined"),
         ({"status": "failed", "deployment": {}}, "deployment.id: must be text"),
         ({"status": "failed", "deployment": {"id": "i"}}, "deployment.name: is missing"),
         ({"status": "failed", "deployment": {"id": "", "name": "n"}}, "deployment.id: must be"),
@@ -181,7 +181,7 @@ def test_a_deployment_that_went_wrong_has_a_separate_failure_event(
 ) -> None:
     given_options = {"status": status, "deployment": BEGAN} if status else {"name": "n"}
     params = options(phase=phase, group_id=7, **given_options)
-    one = deployment_of(params, FACTS, NOW)
+    one = parse_deployment(params, FACTS, NOW)
 
     found = events(one, params, NOW)
 
@@ -203,7 +203,7 @@ def test_the_names_of_the_events_may_be_chosen() -> None:
 def test_an_empty_failure_event_turns_it_off() -> None:
     params = options(phase="finish", status="failed", deployment=BEGAN, failure_event="")
 
-    found = events(deployment_of(params, FACTS, NOW), params, NOW)
+    found = events(parse_deployment(params, FACTS, NOW), params, NOW)
     assert [event.name for event in found] == ["deployment-finish"]
 
 
@@ -220,11 +220,11 @@ def test_other_events_cannot_be_without_a_name(phase: str, option: str, value: s
     params = options(phase=phase, **{option: value}, **given_options)
 
     with pytest.raises(InvalidInput, match=f"^{option}: is empty"):
-        events(deployment_of(params, FACTS, NOW), params, NOW)
+        events(parse_deployment(params, FACTS, NOW), params, NOW)
 
 
 def test_the_value_names_everything_and_what_is_unknown_is_none() -> None:
-    assert deployment_value(start(id="i")) == {
+    assert deployment_result(start(id="i")) == {
         "id": "i",
         "name": "shop",
         "version": None,
@@ -248,9 +248,41 @@ def test_what_fits_at_the_start_fits_at_the_finish(
         began = start(**given_options)
     except InvalidInput:
         return
-    value = json.loads(json.dumps(deployment_value(began)))
+    value = json.loads(json.dumps(deployment_result(began)))
     for status in ("succeeded", "failed", "aborted"):
         params = options(phase="finish", deployment=value, status=status, details=details)
-        ended = deployment_of(params, FACTS, NOW + 86400)
+        ended = parse_deployment(params, FACTS, NOW + 86400)
         assert (ended.id, ended.name) == (began.id, name)
         assert events(ended, params, NOW + 86400)
+
+
+@pytest.mark.parametrize(
+    "identifier", ["a\0b", "a\nb", "a\r", "\x1b[31m", "\x7f", "a\x85", "\ud800"]
+)
+def test_an_id_that_cannot_be_an_environment_variable_is_refused(identifier: str) -> None:
+    for prefix, given_options in (
+        ("id", {"phase": "start", "name": "n", "id": identifier}),
+        ("id", {"phase": "finish", "name": "n", "id": identifier, "status": "failed"}),
+        (
+            "deployment.id",
+            {"phase": "finish", "deployment": {**BEGAN, "id": identifier}, "status": "failed"},
+        ),
+    ):
+        phase = str(given_options.pop("phase"))
+        assert refused(phase, **given_options).startswith(f"{prefix}: contains ")
+
+
+def test_an_id_may_have_any_other_character() -> None:
+    assert start(id="部署/7 é\u2028\udcff").id == "部署/7 é\u2028\udcff"
+
+
+@given(step=st.floats(-1e9, 1e9))
+def test_a_clock_that_is_set_puts_no_finish_before_its_start(step: float) -> None:
+    began = deployment_result(start())
+    params = options(phase="finish", deployment=began, status="failed")
+    one = parse_deployment(params, FACTS, NOW + step)
+
+    assert one.finished_at is not None
+    assert one.started_at is not None
+    assert one.finished_at >= one.started_at
+    assert (one.duration_s or 0.0) >= 0.0
