@@ -16,20 +16,20 @@ short_description: Report every playbook run to Alibaba Cloud Monitor
 version_added: 1.0.0
 author: aliops.cloudmonitor contributors (@aliops)
 description:
-  - Reports each playbook of a C(ansible-playbook) command as a deployment, without a change to the playbook. There is a start event,
-    a finish event with the verdict, and a failure event when it failed or was aborted.
-  - It never breaks or stops a run, and makes it wait for O(flush_timeout) seconds at its end at most. Events are written to an
-    outbox on disk, and a small process of its own, the courier, delivers them. What cannot be delivered stays in the outbox for the
-    next run, or for M(aliops.cloudmonitor.flush_outbox).
-  - The courier also notices when Ansible is interrupted or killed, and reports the deployment as aborted. When the whole machine is
-    gone, the next run on the same outbox reports it.
+  - Reports each playbook of an C(ansible-playbook) command as a deployment. Playbooks do not change. There is a start event, a
+    finish event with the status, and a failure event if the deployment failed or was aborted.
+  - The callback never fails or stops a run, and delays its end by at most O(flush_timeout) seconds. It writes events to an outbox
+    on disk, and a separate background process, the courier, delivers them. Undelivered events stay in the outbox for the next run,
+    or for M(aliops.cloudmonitor.flush_outbox).
+  - The courier also notices if Ansible is interrupted or killed, and reports the deployment as aborted. If the machine disappears,
+    the next run on the same outbox reports it.
 extends_documentation_fragment:
   - aliops.cloudmonitor.connection
   - aliops.cloudmonitor.connection.plugin
 options:
   deployment_name:
     description:
-      - The name of the deployment. By default the playbook's file name without its ending.
+      - The name of the deployment. The default is the file name of the playbook without its extension.
     type: str
     env:
       - name: CLOUDMONITOR_DEPLOYMENT_NAME
@@ -40,8 +40,8 @@ options:
       - name: cloudmonitor_deployment_name
   deployment_id:
     description:
-      - Ties the events of one deployment together, at most 120 characters. By default a new UUID for each playbook.
-      - When a command line has several playbooks, the second gets C(/2) behind it, and so on.
+      - The id that all events of a deployment share, at most 120 characters. The default is a new UUID for each playbook.
+      - If a command line has several playbooks, C(/2) is appended for the second one, and so on.
     type: str
     env:
       - name: CLOUDMONITOR_DEPLOYMENT_ID
@@ -52,7 +52,7 @@ options:
       - name: cloudmonitor_deployment_id
   deployment_version:
     description:
-      - What is deployed, for example V(1.4.2) or a commit.
+      - The version that is deployed, for example V(1.4.2) or a commit.
     type: str
     env:
       - name: CLOUDMONITOR_DEPLOYMENT_VERSION
@@ -63,7 +63,7 @@ options:
       - name: cloudmonitor_deployment_version
   deployment_environment:
     description:
-      - Where it is deployed to, for example V(production).
+      - The environment of the deployment, for example V(production).
     type: str
     env:
       - name: CLOUDMONITOR_DEPLOYMENT_ENVIRONMENT
@@ -74,7 +74,7 @@ options:
       - name: cloudmonitor_deployment_environment
   group_id:
     description:
-      - The id of the application group that the events belong to, V(0) for none.
+      - The id of the application group of the events. V(0) means no group.
     type: int
     default: 0
     env:
@@ -86,7 +86,7 @@ options:
       - name: cloudmonitor_group_id
   start_event:
     description:
-      - The name of the event at the start.
+      - The name of the start event.
     type: str
     default: deployment-start
     env:
@@ -98,7 +98,7 @@ options:
       - name: cloudmonitor_start_event
   finish_event:
     description:
-      - The name of the event at the end, however it ended.
+      - The name of the finish event.
     type: str
     default: deployment-finish
     env:
@@ -110,7 +110,7 @@ options:
       - name: cloudmonitor_finish_event
   failure_event:
     description:
-      - The name of the additional event of a deployment that failed or was aborted. Empty sends none.
+      - The name of the additional event if a deployment failed or was aborted. If empty, no failure event is sent.
     type: str
     default: deployment-failure
     env:
@@ -122,9 +122,9 @@ options:
       - name: cloudmonitor_failure_event
   context_vars:
     description:
-      - Names of variables to copy into the C(context) of the events. Extra variables are there from the start on, play variables in the finish.
-      - Variables of hosts and groups, facts and registered results belong to no play, so they are undefined here.
-      - Undefined variables, vaulted values and templates with lookups are left out, with one warning. Values are cut at 1 KB.
+      - Names of variables to copy into the C(context) of the events. Extra variables are in all events, play variables in the finish.
+      - Variables of hosts and groups, facts, and registered results do not belong to a play and are not copied.
+      - Undefined variables, vaulted values, and templates with lookups are omitted with one warning. Values are cut at 1 KB.
       - No other variable ever leaves the controller.
     type: list
     elements: str
@@ -138,7 +138,7 @@ options:
       - name: cloudmonitor_context_vars
   include_playbooks:
     description:
-      - Glob patterns on the path of the playbook. When there are any, only playbooks that match one are reported.
+      - Glob patterns on the path of the playbook. If set, only playbooks that match one are reported.
     type: list
     elements: str
     default: []
@@ -164,9 +164,9 @@ options:
       - name: cloudmonitor_exclude_playbooks
   failure_details:
     description:
-      - What a finish tells about each host that failed, of at most 10 hosts.
-      - V(none) tells nothing, V(task) the host and the task, V(message) also the module's message, cut to 256 characters.
-      - Of a task with C(no_log) only the host is told.
+      - The details that a finish contains about failed hosts, at most 10 of them.
+      - V(none) contains nothing, V(task) the host and the task, V(message) also the message of the module, cut to 256 characters.
+      - For a C(no_log) task, only the host is reported.
     type: str
     choices: ['none', task, message]
     default: task
@@ -179,7 +179,7 @@ options:
       - name: cloudmonitor_failure_details
   check_mode_events:
     description:
-      - Whether to report runs with C(--check), too. They deploy nothing.
+      - Whether to also report runs with C(--check), which deploy nothing.
     type: bool
     default: false
     env:
@@ -191,7 +191,7 @@ options:
       - name: cloudmonitor_check_mode_events
   flush_timeout:
     description:
-      - Seconds that the end of a run may wait for the delivery of its events.
+      - The maximum number of seconds that the end of a run waits for the delivery of its events.
     type: float
     default: 5
     env:
@@ -203,7 +203,7 @@ options:
       - name: cloudmonitor_flush_timeout
   linger:
     description:
-      - Seconds that delivery goes on after Ansible has ended.
+      - The number of seconds for which delivery continues after Ansible has exited.
     type: float
     default: 60
     env:
@@ -215,8 +215,8 @@ options:
       - name: cloudmonitor_linger
   outbox:
     description:
-      - The directory that keeps events until they are delivered. By default C(aliops.cloudmonitor) in C(ANSIBLE_HOME), which is C(~/.ansible).
-      - Many runs may share one. It is closed to other users, and links are refused.
+      - The directory that stores events until they are delivered. The default is C(aliops.cloudmonitor) in C(ANSIBLE_HOME), which is C(~/.ansible).
+      - Many runs can share an outbox. Other users have no access, and links are refused.
     type: path
     env:
       - name: CLOUDMONITOR_OUTBOX
@@ -227,7 +227,7 @@ options:
       - name: cloudmonitor_outbox
   outbox_ttl:
     description:
-      - Hours until an undelivered event is given up. It moves to the dead letters.
+      - The number of hours after which an undelivered event is given up and becomes a dead letter.
     type: float
     default: 168
     env:
@@ -240,10 +240,10 @@ options:
 requirements:
   - enabled with C(callbacks_enabled = aliops.cloudmonitor.deployment_events) in C(ansible.cfg)
 notes:
-  - Secrets are taken from the environment only. The other options also stand in the section C(callback_deployment_events) of
-    C(ansible.cfg). Extra variables (C(-e cloudmonitor_region=...)) count from ansible-core 2.21 on.
-  - Ad-hoc commands, C(ansible-console) and the playbooks that come with the collection are not reported.
-  - O(retries) has no meaning here. The courier tries for as long as O(linger) says, and later runs go on.
+  - Secrets come from the environment only. You can set all other options in the section C(callback_deployment_events) of
+    C(ansible.cfg). Extra variables (C(-e cloudmonitor_region=...)) work from ansible-core 2.21 on.
+  - Ad-hoc commands, C(ansible-console), and the playbooks of this collection are not reported.
+  - O(retries) has no effect. The courier tries until O(linger) has passed, and later runs continue.
 seealso:
   - module: aliops.cloudmonitor.flush_outbox
   - module: aliops.cloudmonitor.deployment_event

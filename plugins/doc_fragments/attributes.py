@@ -18,7 +18,7 @@ attributes:
     membership:
       - aliops.cloudmonitor.cloudmonitor
   check_mode:
-    description: Can run in check mode and say what would be done without doing it.
+    description: Can run in check mode and show what would be done without doing it.
   diff_mode:
     description: Shows what is sent.
   idempotent:

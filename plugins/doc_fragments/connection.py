@@ -7,16 +7,16 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options that say which Cloud Monitor to talk to, as whom, and how patiently."""
+    """The options for the endpoint, the AccessKey and the limits of an attempt."""
 
     DOCUMENTATION = r"""
 options:
   access_key_id:
     description:
-      - The AccessKey id to sign with.
-      - An AccessKey is taken from one source as a whole. That is these options when one of them is given,
-        else the environment variables, else, when the Python package C(alibabacloud-credentials) is installed
-        on the controller, its default chain (profile file, ECS RAM role, OIDC and others).
+      - The id of the AccessKey that signs the requests.
+      - An AccessKey always comes from one source as a whole. The first source that has one is used. The sources are these options,
+        the environment variables, and, if the Python package C(alibabacloud-credentials) is installed on the controller, its
+        default chain (profile file, ECS RAM role, OIDC and others).
       - Environment variables, the first non-empty one is used. E(ALIBABA_CLOUD_ACCESS_KEY_ID), E(ALICLOUD_ACCESS_KEY),
         E(ALICLOUD_ACCESS_KEY_ID).
       - The id, the secret and the token come from one family of variables, C(ALIBABA_CLOUD_*) or C(ALICLOUD_*). An incomplete
@@ -25,23 +25,23 @@ options:
     aliases: [alicloud_access_key]
   access_key_secret:
     description:
-      - The secret of the AccessKey. It signs and is never sent, shown, logged or stored.
+      - The secret of the AccessKey. It signs requests and is never sent, shown, logged, or stored.
       - Environment variables, the first non-empty one is used. E(ALIBABA_CLOUD_ACCESS_KEY_SECRET),
         E(ALICLOUD_SECRET_KEY), E(ALICLOUD_SECRET_ACCESS_KEY).
     type: str
     aliases: [alicloud_secret_key]
   security_token:
     description:
-      - The STS token that belongs to a temporary AccessKey. It is sent with every request.
-      - VPC endpoints are plain HTTP, so with O(network=vpc) it can be read on the way.
+      - The security token of temporary credentials (STS). It is sent with every request.
+      - VPC endpoints use plain HTTP, so with O(network=vpc) it can be read in transit.
       - Environment variables, the first non-empty one is used. E(ALIBABA_CLOUD_SECURITY_TOKEN),
         E(ALICLOUD_SECURITY_TOKEN).
     type: str
     aliases: [alicloud_security_token]
   region:
     description:
-      - The region whose endpoint takes the events.
-      - A region without a public endpoint of its own uses that of V(cn-hangzhou).
+      - The region whose endpoint receives the events.
+      - A region without its own public endpoint uses the one of V(cn-hangzhou).
         An unknown region is an error that lists the known ones.
       - Environment variables, the first non-empty one is used. E(ALIBABA_CLOUD_REGION_ID),
         E(ALICLOUD_REGION), E(ALICLOUD_REGION_ID).
@@ -50,53 +50,53 @@ options:
     aliases: [alicloud_region]
   network:
     description:
-      - Whether to use the region's endpoint on the internet (V(public), HTTPS) or inside a VPC (V(vpc), plain HTTP).
+      - The endpoint of the region to use, on the internet (V(public), HTTPS) or inside a VPC (V(vpc), plain HTTP).
       - Environment variable E(CLOUDMONITOR_NETWORK).
     type: str
     choices: [public, vpc]
     default: public
   endpoint:
     description:
-      - A full URL such as V(https://metrichub-cms-cn-hangzhou.aliyuncs.com). It wins over O(region) and O(network).
+      - A full URL such as V(https://metrichub-cms-cn-hangzhou.aliyuncs.com). It takes precedence over O(region) and O(network).
       - Environment variable E(CLOUDMONITOR_ENDPOINT).
     type: str
   source_ip:
     description:
-      - The IP address that the events are reported as coming from (C(x-cms-ip)). The default is this host's own.
+      - The IP address to report as the source of the events (C(x-cms-ip)). The default is the address of this host.
       - Environment variable E(CLOUDMONITOR_SOURCE_IP).
     type: str
   timeout:
     description:
-      - Seconds for one try in total, from the name look-up to the last byte of the answer.
+      - The number of seconds for one attempt in total, from the name lookup to the last byte of the answer.
       - Environment variable E(CLOUDMONITOR_TIMEOUT).
     type: float
     default: 5
   retries:
     description:
-      - How often to try again after the first try, when the trouble may pass (no connection, a time-out,
-        an error of the service, throttling). The waits grow from half a second to eight.
+      - The number of further attempts after the first one, if the cause can pass (no connection, a timeout, a server error,
+        throttling). The waits grow from half a second to eight seconds.
       - Environment variable E(CLOUDMONITOR_RETRIES).
     type: int
     default: 3
   validate_certs:
     description:
-      - Whether to check the certificate of an HTTPS endpoint. Leave it on outside of tests.
+      - Whether to verify the certificate of an HTTPS endpoint. Do not disable this outside of tests.
       - Environment variable E(CLOUDMONITOR_VALIDATE_CERTS).
     type: bool
     default: true
   ca_path:
     description:
-      - A file or directory with the certificates of the authorities to trust.
+      - A file or directory with the certificates of the trusted authorities.
       - Environment variable E(CLOUDMONITOR_CA_PATH).
     type: path
 notes:
   - Proxies come from the usual variables E(http_proxy), E(https_proxy), E(all_proxy) and E(no_proxy). C(.netrc) is never used
     and redirects are never followed.
-  - The task keyword C(environment) counts like the environment of the controller, and before it.
-  - At least once. A retry after a time-out can report an event twice, because nobody can know whether the first try arrived.
-  - An account may send 20 requests a second, over all hosts and runs together. A task keeps below that by itself.
+  - For a task, variables of the keyword C(environment) take precedence over the environment of the controller.
+  - Delivery is at least once. A retry after a timeout can duplicate an event, because it is unknown whether the first attempt arrived.
+  - An account may send 20 requests per second, over all hosts and runs. Each task stays below this limit.
 requirements:
-  - requests (for the Python that sends, which is that of the controller unless a task says otherwise)
+  - requests (for the Python that sends the events, by default that of the controller)
 """
 
     # The same options for a plugin: with environment, configuration file and variables. Ansible

@@ -13,34 +13,34 @@ class ModuleDocFragment:
 options:
   group_id:
     description:
-      - The id of the application group that the events belong to, V(0) for none.
-      - An alert rule that was made for a group does not see events without it.
+      - The id of the application group of the events. V(0) means no group.
+      - An alert rule of a group sees only events of that group.
     type: int
     default: 0
   report_errors:
     description:
-      - What happens when the events do not get through. V(fail) fails the task, V(warn) only warns.
-      - With V(warn) a deployment goes on without Cloud Monitor, be it down, unreachable, without an AccessKey or misconfigured.
-        Wrong input, such as an event without a name, fails in both cases.
+      - What happens if events are not delivered. V(fail) fails the task, V(warn) only shows a warning.
+      - With V(warn), a deployment continues if Cloud Monitor is down or unreachable, or if the AccessKey or the configuration is
+        wrong. Invalid input, such as an event without a name, fails in both cases.
     type: str
     choices: [fail, warn]
     default: fail
   report_from:
     description:
-      - Where the events are sent from. With V(controller) the work is done on the controller. The AccessKey stays there, the host of
-        the task is not even connected to, and one task costs a fraction of a module's time.
-      - With V(target) the host of the task sends them, for an endpoint that only it can reach, such as one in a VPC. The credentials
-        are still found on the controller and travel to the host as hidden (C(no_log)) parameters.
+      - The machine that sends the events, the V(controller) or the host of the task (V(target)).
+      - With V(controller), the AccessKey stays on the controller, and Ansible opens no connection to the host.
+      - Use V(target) for an endpoint that only the host can reach, such as one in a VPC. The controller finds the credentials and
+        passes them to the host as hidden (C(no_log)) parameters.
     type: str
     choices: [controller, target]
     default: controller
 attributes:
   check_mode:
     support: full
-    details: Everything is checked and nothing is sent.
+    details: Validates the input and sends nothing.
   diff_mode:
     support: full
   idempotent:
     support: none
-    details: Every run sends the events again; that is what it is for.
+    details: Every run sends the events again.
 """

@@ -12,8 +12,8 @@ version_added: 1.0.0
 author: aliops.cloudmonitor contributors (@aliops)
 description:
   - Sends one custom event, or thousands, to the custom event API of Alibaba Cloud Monitor (C(POST /event/custom/upload)).
-  - Many events go in as few requests as the limits of the service allow (100 events and 500,000 bytes a request), in order.
-  - Everything is checked before the first byte is sent. One wrong event among 10,000 is an error that names its index and field,
+  - Many events are sent in order, in as few requests as the limits of the service allow (100 events and 500,000 bytes per request).
+  - All input is validated before the first byte is sent. If one event among 10,000 is invalid, the error names its index and field,
     and nothing is sent.
 extends_documentation_fragment:
   - aliops.cloudmonitor.reporting
@@ -25,18 +25,18 @@ options:
     type: str
   content:
     description:
-      - What happened. A text is sent as it is; anything else, such as a mapping or a list, becomes compact JSON text.
+      - The content of the event. Text is sent unchanged. Anything else, such as a dictionary or a list, becomes compact JSON.
     type: raw
   time:
     description:
-      - When it happened, by default now.
-      - The form of the service (V(20171023T144439.948+0800)), ISO 8601 (UTC without an offset), a YAML date-time,
-        or epoch digits (from 100000000000 on milliseconds, below seconds).
+      - The time at which it happened. The default is now.
+      - Use the format of the service (V(20171023T144439.948+0800)), ISO 8601 (UTC without an offset), a YAML date-time,
+        or epoch digits (milliseconds from 100000000000 on, seconds below).
     type: raw
   events:
     description:
-      - Many events at once, instead of O(name) and O(content).
-      - O(group_id) beside it is the default of each event. A O(time) beside it is an error.
+      - A list of events, instead of O(name) and O(content).
+      - O(group_id) is then the default for each event, and O(time) is an error.
     type: list
     elements: dict
     suboptions:

@@ -15,12 +15,12 @@ short_description: Report the start or the finish of a deployment to Alibaba Clo
 version_added: 1.0.0
 author: aliops.cloudmonitor contributors (@aliops)
 description:
-  - Sends a C(deployment-start) event, or a C(deployment-finish) event with the verdict, as custom events of Alibaba Cloud Monitor.
+  - Sends a C(deployment-start) event, or a C(deployment-finish) event with the status, as custom events of Alibaba Cloud Monitor.
   - A finish with O(status=failed) or O(status=aborted) also sends a C(deployment-failure) event, because an alert rule matches one
     exact event name.
   - The content of the events is compact JSON of at most 4,000 bytes with id, name, version, environment, user, controller, times,
-    and what is known of the CI job and the git checkout. Its JSON Schema is in the C(docs) folder of the collection.
-  - To wrap tasks on several hosts, with one start and one finish and the verdict of all of them, use the role
+    and the known facts about the CI job and the git checkout. Its JSON Schema is in the C(docs) folder of the collection.
+  - To report tasks on several hosts with one start, one finish, and the status of all of them, use the role
     P(aliops.cloudmonitor.deployment#role).
 extends_documentation_fragment:
   - aliops.cloudmonitor.reporting
@@ -28,7 +28,7 @@ extends_documentation_fragment:
   - aliops.cloudmonitor.attributes
 options:
   phase:
-    description: Whether the deployment starts or has come to its end.
+    description: Whether the deployment starts or has ended.
     type: str
     choices: [start, finish]
     required: true
@@ -37,39 +37,39 @@ options:
     type: str
   id:
     description:
-      - Ties the events of one deployment together, at most 128 characters. The default for O(phase=start) is a new UUID.
-      - For O(phase=finish), O(id) and O(name) may stand in for O(deployment). Giving both is an error.
+      - The id that all events of a deployment share, at most 128 characters. The default for O(phase=start) is a new UUID.
+      - For O(phase=finish), O(id) and O(name) can replace O(deployment). Setting both is an error.
     type: str
   version:
-    description: What is deployed, for example V(1.4.2) or a commit.
+    description: The version that is deployed, for example V(1.4.2) or a commit.
     type: str
   environment:
-    description: Where it is deployed to, for example V(production).
+    description: The environment of the deployment, for example V(production).
     type: str
   details:
-    description: Whatever else you want to see in the event. Details that make the event larger than 4,000 bytes are an error.
+    description: A dictionary of additional facts for the event. Details that make the event larger than 4,000 bytes are an error.
     type: dict
   deployment:
-    description: For O(phase=finish), the RV(deployment) that the start returned. Check mode returns it, too.
+    description: For O(phase=finish), the RV(deployment) that the start returned. Check mode also returns it.
     type: dict
   status:
-    description: How it ended. Required for O(phase=finish).
+    description: How the deployment ended. Required for O(phase=finish).
     type: str
     choices: [succeeded, failed, aborted]
   start_event:
-    description: The name of the event at the start.
+    description: The name of the start event.
     type: str
     default: deployment-start
   finish_event:
-    description: The name of the event at the end, however it ended.
+    description: The name of the finish event.
     type: str
     default: deployment-finish
   failure_event:
-    description: The name of the additional event of a deployment that failed or was aborted. Empty sends none.
+    description: The name of the additional event if a deployment failed or was aborted. If empty, no failure event is sent.
     type: str
     default: deployment-failure
 notes:
-  - When the environment variable E(CLOUDMONITOR_RUN_ID) holds the id of a running deployment, the events carry it as C(parent).
+  - If the environment variable E(CLOUDMONITOR_RUN_ID) contains the id of a running deployment, the events contain it as C(parent).
 seealso:
   - module: aliops.cloudmonitor.custom_event
 """
@@ -110,7 +110,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 deployment:
-  description: The deployment, ready to be given to O(phase=finish). What is not known is null.
+  description: The deployment, which you can pass to O(phase=finish). Unknown values are null.
   returned: unless an option is wrong
   type: dict
   contains:

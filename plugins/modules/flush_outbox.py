@@ -7,30 +7,30 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: flush_outbox
-short_description: Deliver what earlier runs could not report to Alibaba Cloud Monitor
+short_description: Deliver the events that earlier runs could not report to Alibaba Cloud Monitor
 version_added: 1.0.0
 author: aliops.cloudmonitor contributors (@aliops)
 description:
-  - The callback P(aliops.cloudmonitor.deployment_events#callback) keeps events in an outbox until they are delivered. This module delivers
-    what is left there, on the controller. It is for cron, for the last step of a CI job, and for people.
+  - The callback P(aliops.cloudmonitor.deployment_events#callback) stores events in an outbox until they are delivered. This module
+    delivers the waiting events, on the controller. Use it from cron, as the last step of a CI job, or by hand.
   - A deployment that was interrupted together with its machine gets its finish, V(aborted) with the reason V(lost).
-  - The courier of a run that is over hands its events over. It is waited for, O(timeout) and a little more in all. What belongs to a
-    run that is alive is left to its courier, and events that are meant for other credentials are left, too.
+  - If a courier still works on a run that is over, the courier hands over its events. The module waits for it, O(timeout) and a
+    little more in total. It does not touch active runs, or events for other credentials.
 extends_documentation_fragment:
   - aliops.cloudmonitor.connection
   - aliops.cloudmonitor.attributes
 options:
   outbox:
     description:
-      - The directory of the outbox. By default that of the callback.
-      - Like the connection, it is taken from the section C(callback_deployment_events) of C(ansible.cfg), too, when neither the
-        task nor the environment says otherwise.
+      - The directory of the outbox. The default is the outbox of the callback.
+      - If neither the task nor the environment sets them, the outbox and the connection options come from the section
+        C(callback_deployment_events) of C(ansible.cfg).
       - Environment variable E(CLOUDMONITOR_OUTBOX).
     type: path
   dead:
     description:
-      - What to do with dead letters, which are events that the service has refused or that grew too old.
-      - V(keep) only lists them, V(retry) sends them once more, V(drop) deletes them.
+      - What to do with dead letters, which are events that the service refused or that are too old.
+      - V(keep) only lists them, V(retry) sends them again, V(drop) deletes them.
     type: str
     choices: [keep, retry, drop]
     default: keep
@@ -42,7 +42,7 @@ attributes:
     support: none
   idempotent:
     support: full
-    details: An empty outbox stays as it is.
+    details: An empty outbox does not change.
 seealso:
   - plugin: aliops.cloudmonitor.deployment_events
     plugin_type: callback
@@ -50,12 +50,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Deliver what is left
+- name: Deliver the waiting events
   aliops.cloudmonitor.flush_outbox:
   run_once: true
   register: flushed
 
-- name: Send the refused events once more, after the policy was mended
+- name: Send the refused events again, after the policy was corrected
   aliops.cloudmonitor.flush_outbox:
     dead: retry
   run_once: true
@@ -68,7 +68,7 @@ delivered:
   type: int
   sample: 2
 pending:
-  description: How many events are still waiting in the outbox, whatever they are meant for.
+  description: How many events are still waiting in the outbox, for all credentials.
   returned: always
   type: int
   sample: 0
