@@ -297,7 +297,9 @@ class Courier:
 
 
 def _description(exc: Exception) -> str:
-    """Return an unforeseen error in a few words. Only an OSError's text holds no secret."""
+    """Return an error in a few words. The text of an unforeseen one may hold a secret."""
+    if isinstance(exc, CloudMonitorError):
+        return exc.problem
     return (isinstance(exc, OSError) and exc.strerror) or type(exc).__name__
 
 
@@ -315,8 +317,8 @@ def main(text: str) -> None:
     try:
         Courier(settings, signals).run()
     except Exception as exc:  # there is nobody to raise it to
-        problem = str(exc) if isinstance(exc, CloudMonitorError) else _description(exc)
-        error = DeliveryError(f"delivery failed: {problem}", "internal", Outcome.OUTAGE)
+        problem = f"delivery failed: {_description(exc)}"
+        error = DeliveryError(problem, "internal", Outcome.OUTAGE)
         with contextlib.suppress(Exception):
             folder = Folder(Outbox(settings.outbox).runs / settings.folder)
             folder.set_status(DeliveryStatus().after_attempt(error, True).dump())

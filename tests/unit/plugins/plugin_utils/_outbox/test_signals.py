@@ -42,8 +42,9 @@ WAITS = {
 
 
 def _start(code: str, place: Path) -> subprocess.Popen[bytes]:
+    # Without a buffer: communicate() would not see what readline() has read ahead.
     process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM + code, str(place)], stdout=subprocess.PIPE
+        [sys.executable, "-c", _PROGRAM + code, str(place)], stdout=subprocess.PIPE, bufsize=0
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
