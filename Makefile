@@ -24,10 +24,10 @@ help:
 	@$(NOX) --list
 
 test:
-	@$(NOX)
+	@$(NOX) --parallel 2
 
 quick:
-	@$(NOX) -s formatters codeqa typing 'unit(newest)'
+	@$(NOX) --parallel 2 -s formatters codeqa typing 'unit(newest)'
 
 format:
 	@$(NOX) -s formatters -- fix

@@ -51,6 +51,8 @@ NEWEST_AND_OLDEST = nox.parametrize(
 # Continuous integration requires the complete matrix; elsewhere, a missing Python is skipped.
 COMPLETE = os.environ.get("CI", "") not in ("", "0", "false") and "matrix" in " ".join(sys.argv)
 
+# Most sessions use one processor. Those with parallel tests run alone.
+nox.options.allow_parallel = True
 nox.options.envdir = CACHE / "nox"
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "uv|venv"
@@ -109,7 +111,7 @@ def typing(session: nox.Session) -> None:
     run(session, *command, *(COLLECTION / name for name in names), env={"MYPYPATH": path})
 
 
-@nox.session
+@nox.session(allow_parallel=False)
 @NEWEST_AND_OLDEST
 def unit(session: nox.Session, core: str) -> None:
     """Run the unit tests. Arguments go to pytest, such as -k signature."""
@@ -118,7 +120,7 @@ def unit(session: nox.Session, core: str) -> None:
     run_pytest(session, *steps.with_folder("tests/unit", session.posargs or IN_PARALLEL))
 
 
-@nox.session
+@nox.session(allow_parallel=False)
 @NEWEST_AND_OLDEST
 def integration(session: nox.Session, core: str) -> None:
     """Run real playbooks against the receiver. Arguments go to pytest, such as -k role."""
@@ -177,11 +179,14 @@ def demo(session: nox.Session) -> None:
     run(session, "ansible-playbook", "aliops.cloudmonitor.demo", *session.posargs, env=env)
 
 
-@nox.session
+@nox.session(allow_parallel=False)
 @nox.parametrize("python,core", [(_first(CORES[core][0]), core) for core in CORES], ids=[*CORES])
 def matrix(session: nox.Session, core: str) -> None:
     """Test one ansible-core. Arguments choose from: unit integration modules sanity."""
-    kinds = session.posargs or ["unit", "integration", "modules", "sanity"]
+    known = ["unit", "integration", "modules", "sanity"]
+    kinds = session.posargs or known
+    if not {*kinds} <= {*known}:
+        session.error(f"the arguments are not among {known}")
     missing = [version for version in CORES[core][1] if version not in PYTHONS]
     if missing and COMPLETE:
         session.error(f"Python {', '.join(missing)} was not found")

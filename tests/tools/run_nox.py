@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from workspace import BASE, CACHE, ROOT
+from workspace import BASE, CACHE, COPIED, ROOT, copy_checkout
 
 REQUIREMENTS = ROOT / "tests" / "requirements"
 FILES = ("nox.txt", "nox-lock.txt")
@@ -47,8 +48,13 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--clean"]:
         shutil.rmtree(CACHE, ignore_errors=True)
         return 0
+    if "--list" not in arguments:
+        os.environ.pop(COPIED, None)
+        copy_checkout()  # before parallel sessions need it
     # Ctrl-C and a stop from outside are nox's business, which ends its sessions.
     command = [str(python_with_nox()), "-B", "-m", "nox", "-f", str(ROOT / "noxfile.py")]
+    # A background job of a shell ignores SIGINT, and its children would.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         nox = subprocess.Popen([*command, "--report", report.name, *arguments])
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -21,6 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = Path("ansible_collections", "aliops", "cloudmonitor")
+COPIED = "NOX_CHECKOUT_IS_COPIED"
 # Settings of the caller that would change what is tested.
 FOREIGN = (
     r"(ANSIBLE|ALIBABA_CLOUD|ALICLOUD|CLOUDMONITOR|COVERAGE|PYTEST)_"
@@ -66,19 +67,25 @@ def _works(python: Path, version: str) -> bool:
 def link_pythons(versions: tuple[str, ...]) -> dict[str, Path]:
     """Return a link to each Python that works here, by its version.
 
-    ansible-test takes the interpreters from PATH, and fails at one that does not work.
+    ansible-test takes the interpreters from PATH, and fails at one that does not work. Links stay,
+    because other sessions may be using them.
     """
-    folder = fresh("pythons")
+    folder = CACHE / "pythons"
+    folder.mkdir(parents=True, exist_ok=True)
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     found = {}
     for version in versions:
         name = f"python{version}"
-        candidates = [Path(place, name) for place in os.get_exec_path() if "shims" not in place]
+        link = folder / name
+        candidates = [link] if link.exists() else []
+        candidates += [Path(place, name) for place in os.get_exec_path() if "shims" not in place]
         candidates += sorted(pyenv.glob(f"{version}.*/bin/{name}"), reverse=True)
         for path in candidates:
             if path.exists() and _works(path, version):
-                found[version] = folder / name
-                found[version].symlink_to(path.resolve())
+                found[version] = link
+                if path != link:
+                    link.unlink(missing_ok=True)
+                    link.symlink_to(path.resolve())
                 break
     return found
 
@@ -99,6 +106,7 @@ def isolate() -> None:
         "ANSIBLE_HOME": str(CACHE / "ansible-home"),
         "ANSIBLE_COLLECTIONS_PATH": str(CACHE / "tree"),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "UV_COMPILE_BYTECODE": "1",  # pip does that without being asked
         "RUFF_CACHE_DIR": str(CACHE / "ruff"),
         "MYPY_CACHE_DIR": str(CACHE / "mypy"),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(CACHE / "hypothesis"),
@@ -117,7 +125,14 @@ def isolate() -> None:
 
 @functools.cache
 def copy_checkout() -> Any:
-    """Copy what git tracks or would track, once; return the lock that other runs wait for."""
+    """Copy what git tracks or would track, once; return the lock that other runs wait for.
+
+    A process whose parent has done that, as in parallel sessions, uses the parent's copy.
+    """
+    if os.environ.get(COPIED):
+        return None
+    os.environ[COPIED] = "1"
+    CACHE.mkdir(parents=True, exist_ok=True)
     lock = (CACHE / "lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
