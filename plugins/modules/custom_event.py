@@ -135,6 +135,7 @@ resume_from:
   description:
     - The index of the first event that was not accepted, counted from 0. Events are delivered in order, so
       C(events[resume_from:]) completes the job.
+    - An event without O(events[].time) then gets the time of the new task.
   returned: when events were not accepted
   type: int
   sample: 300

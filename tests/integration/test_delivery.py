@@ -97,24 +97,33 @@ def test_a_redirect_is_not_followed(tasks: Tasks, receiver: Receiver) -> None:
         assert elsewhere.requests == []
 
 
-def test_what_was_not_delivered_completes_the_job_when_given_again(
-    tasks: Tasks, receiver: Receiver
-) -> None:
-    events = [{"name": f"n{number}", "content": "c"} for number in range(250)]
+def test_the_events_after_resume_from_complete_the_job(tasks: Tasks, receiver: Receiver) -> None:
+    events = [{"name": f"n{number}", "content": "c", "time": number} for number in range(350)]
     receiver.set_faults(["ok", "bad-request"])
     run = tasks(
         [
-            {EVENT: {"events": events}},
-            {EVENT: {"events": "{{ result_0.undelivered }}"}},
-        ]
+            {EVENT: {"events": "{{ my_events }}"}},
+            {EVENT: {"events": "{{ my_events[result_0.resume_from:] }}"}},
+        ],
+        play={"vars": {"my_events": events}},
     )
     first, second = run.results
     assert (first["failed"], first["changed"], first["delivered"]) == (True, True, 100)
-    assert "100 of 250 events" in first["msg"]
-    assert len(first["undelivered"]) == 150
-    assert (second["failed"], second["delivered"]) == (False, 150)
+    assert "100 of 350 events" in first["msg"]
+    assert (first["undelivered_count"], first["resume_from"]) == (250, 100)
+    assert [item["name"] for item in first["undelivered"]] == [f"n{n}" for n in range(100, 200)]
+    assert (second["failed"], second["delivered"]) == (False, 250)
     assert [item["name"] for item in receiver.events] == [item["name"] for item in events]
-    # The time is that of the first task: it is when it happened.
+
+
+def test_undelivered_events_keep_the_time_of_the_first_task(
+    tasks: Tasks, receiver: Receiver
+) -> None:
+    events = [{"name": f"n{number}", "content": "c"} for number in range(150)]
+    receiver.set_faults(["ok", "bad-request"])
+    tasks([{EVENT: {"events": events}}, {EVENT: {"events": "{{ result_0.undelivered }}"}}])
+
+    assert [item["name"] for item in receiver.events] == [item["name"] for item in events]
     assert len({item["time"] for item in receiver.events}) == 1
 
 
