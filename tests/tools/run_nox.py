@@ -13,15 +13,16 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import bounded
 from workspace import BASE, CACHE, COPIED, ROOT, copy_checkout
 
 REQUIREMENTS = ROOT / "tests" / "requirements"
+LONGEST = 6 * 3600.0  # seconds, for the whole matrix
 FILES = ("nox.txt", "nox-lock.txt")
 
 
@@ -51,15 +52,10 @@ def main(arguments: list[str]) -> int:
     if "--list" not in arguments:
         os.environ.pop(COPIED, None)
         copy_checkout()  # before parallel sessions need it
-    # Ctrl-C and a stop from outside are nox's business, which ends its sessions.
     command = [str(python_with_nox()), "-B", "-m", "nox", "-f", str(ROOT / "noxfile.py")]
-    # A background job of a shell ignores SIGINT, and its children would.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
-        nox = subprocess.Popen([*command, "--report", report.name, *arguments])
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda number, _frame: nox.send_signal(signal.SIGINT))
-        status = nox.wait()
+        # Parallel sessions outlive nox if it is stopped, so bounded.py ends them.
+        status = bounded.main(LONGEST, [*command, "--report", report.name, *arguments])
         text = Path(report.name).read_text(encoding="utf-8")
     if text:
         results = [session["result"] for session in json.loads(text)["sessions"]]
