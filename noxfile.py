@@ -244,6 +244,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=NEWEST)
+def pictures(session: nox.Session) -> None:
+    """Run the demo and draw the picture of its table: docs/images/demo.svg."""
+    install(session, "newest")
+    run(session, "python", TOOLS / "terminal_picture.py", ROOT / "docs" / "images" / "demo.svg")
+
+
+@nox.session(python=NEWEST)
 def chaos(session: nox.Session) -> None:
     """Kill and stop many runs and couriers at random; --chaos-seed=N repeats a run."""
     install(session, "newest")
