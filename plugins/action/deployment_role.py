@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of the role ``deployment``; private to it.
+"""The steps of the role ``deployment``. Only the role uses this action.
 
 The steps ``open``, ``start`` and ``finish`` run once for a batch of hosts, ``enter`` and ``done``
 on each host. They read the role's variables and the marks of all hosts, and report through the
@@ -26,18 +26,19 @@ from ..module_utils._options import CONNECTION_NAMES, override_options
 from ..plugin_utils._action import task_environment
 from ..plugin_utils._role_ledger import (
     Ledger,
-    Run,
-    Verdict,
-    hosts_to_come,
-    is_lone_strategy,
-    judge,
+    RoleDeployment,
+    RoleOutcome,
+    find_later_hosts,
+    is_unsynchronized,
     must_fail_again,
+    role_outcome,
 )
 
 EVENT_ACTION = "aliops.cloudmonitor.deployment_event"
 GROUP_DEFAULTS = "group/aliops.cloudmonitor.cloudmonitor"
-# What every event takes from the role's variables, each with the prefix deployment_. The start
-# gets the names of the finish's events, too: a mistake in them shows before anything is deployed.
+# Every event takes these from the role's variables, each with the prefix deployment_. The start
+# also gets the names of the finish's events, so that an error in them is found before anything
+# is deployed.
 EVENT_OPTIONS = (
     "version",
     "environment",
@@ -49,8 +50,8 @@ EVENT_OPTIONS = (
 )
 
 
-class Mistake(Exception):
-    """Something is wrong with the play or the role's variables, and nothing was deployed yet."""
+class RoleError(Exception):
+    """The play or the role's variables are wrong, and nothing was deployed yet."""
 
 
 class ActionModule(ActionBase):
@@ -63,10 +64,10 @@ class ActionModule(ActionBase):
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Run the step that the task names; return its result.
+        """Run the step that the task names, and return its result.
 
-        It is a failure for a mistake in the role's variables or the play, before anything is
-        deployed, and for an outage if ``deployment_report_errors`` is ``fail``.
+        It fails before anything is deployed if the role's variables or the play are wrong, and
+        in an outage if ``deployment_report_errors`` is ``fail``.
         """
         result: dict[str, Any] = super().run(tmp, task_vars)
         self._vars: Mapping[str, Any] = task_vars or {}
@@ -78,8 +79,8 @@ class ActionModule(ActionBase):
         )
         try:
             result.update(self._step(args["step"], args["wrapped"]))
-        except Mistake as mistake:
-            result.update(failed=True, msg=str(mistake))
+        except RoleError as error:
+            result.update(failed=True, msg=str(error))
         result.setdefault("changed", False)
         return result
 
@@ -95,28 +96,28 @@ class ActionModule(ActionBase):
     # The steps
 
     def _open(self, wrapped: bool) -> dict[str, Any]:
-        """Check the play and the variables; find or make the deployment of this batch."""
+        """Check the play and the variables, and find or add the deployment of this batch."""
         play = self._play
         strategy = str(self._templar.template(play.strategy))
-        if is_lone_strategy(strategy):
-            raise Mistake(
-                f"The role cannot report under the strategy {strategy}: each host runs on its own,"
-                " so no task can speak for all of them. Use the strategy linear, or report with"
-                " aliops.cloudmonitor.deployment_event in plays of its own, before and after."
+        if is_unsynchronized(strategy):
+            raise RoleError(
+                f"The role does not work with the strategy {strategy}, because hosts do not wait"
+                " for each other. Use the strategy linear, or report with"
+                " aliops.cloudmonitor.deployment_event in separate plays before and after."
             )
         self._connection_options()
         for option in ("deployment_start_event", "deployment_finish_event"):
             if self._variable(option) is not None and not self._text(option).strip():
-                raise Mistake(f"{option}: is empty; give the event a name.")
+                raise RoleError(f"{option}: is empty. Name the event.")
         name, host = self._text("deployment_name"), self._vars["inventory_hostname"]
         tasks_file = self._tasks_file() if wrapped else ""
         ledger = self._newest_ledger()
         if tasks_file and ledger.runs_file(play._uuid, host, tasks_file):
-            raise Mistake(
-                f"deployment_tasks_file {tasks_file} would run itself: a deployment inside it takes"
-                ' over its variables. Give the inner one a file of its own, or "".'
+            raise RoleError(
+                f"deployment_tasks_file: {tasks_file} would run itself, because a deployment inside"
+                ' it inherits its variables. Give the inner one another file, or "".'
             )
-        run = ledger.joinable(play._uuid, name, host) or Run(
+        deployment = ledger.joinable(play._uuid, name, host) or RoleDeployment(
             key=uuid.uuid4().hex,
             play=play._uuid,
             name=name,
@@ -124,70 +125,82 @@ class ActionModule(ActionBase):
             tasks_file=tasks_file,
         )
         batch = dict.fromkeys((*self._vars["ansible_play_batch"], host))
-        ledger = ledger.open(run, tuple(batch))
-        return {"ledger": ledger.dump(), "key": run.key, "tasks_file": tasks_file}
+        ledger = ledger.open(deployment, tuple(batch))
+        return {"ledger": ledger.dump(), "key": deployment.key, "tasks_file": tasks_file}
 
     def _enter(self) -> dict[str, Any]:
         """Mark this host as taking part."""
         opened = self._vars.get("deployment__step") or {}
         if "key" not in opened:
-            raise Mistake(
-                "A condition leaves the first host of the play out of the role, so nothing could be"
-                " reported and nothing was deployed. With roles: and import_role a condition is put"
-                " on every task; use include_role, where it decides about the role as a whole."
+            raise RoleError(
+                "A condition skips the role on the first host of the play, so nothing was reported"
+                " or deployed. With roles: and import_role, a condition applies to every task. Use"
+                " include_role, where it applies to the role as a whole."
             )
         return {"key": opened["key"]}
 
     def _start(self) -> dict[str, Any]:
-        """Report the start, unless an earlier batch did; note the hosts that entered."""
+        """Report the start unless an earlier batch did, and note the hosts that entered."""
         opened = self._vars["deployment__step"]
         ledger = Ledger.read(opened["ledger"])
-        run = ledger.run(opened["key"])
-        entered = self._marked("deployment__entered", run, run.seen)
-        run = replace(run, entered=tuple(dict.fromkeys((*run.entered, *entered))))
+        deployment = ledger.find(opened["key"])
+        entered = self._marked("deployment__entered", deployment, deployment.seen)
+        deployment = replace(
+            deployment, entered=tuple(dict.fromkeys((*deployment.entered, *entered)))
+        )
         answer: dict[str, Any] = {}
-        if not run.started:
+        if not deployment.started:
             try:
-                answer = self._report(run, "start")
+                answer = self._report(deployment, "start")
             except AnsibleError:
                 raise  # the options are wrong, and nothing was deployed yet
             except Exception as error:
-                answer = self._bookkeeping_error(error)
+                answer = self._unreported(error)
             if answer.get("failed"):
                 return answer
-            run = replace(run, started=True, record=answer.pop("deployment", None))
+            deployment = replace(deployment, started=True, record=answer.pop("deployment", None))
         return {
             **answer,
-            "ledger": ledger.put(run).dump(),
-            "key": run.key,
+            "ledger": ledger.put(deployment).dump(),
+            "key": deployment.key,
             "tasks_file": opened["tasks_file"],
         }
 
     def _done(self) -> dict[str, Any]:
         """Mark this host as done."""
-        run = self._current(Ledger.read(self._vars.get("deployment__ledger")))
-        return {"key": run.key} if run else {"warnings": [self._no_start()]}
+        deployment = self._current(Ledger.read(self._vars.get("deployment__ledger")))
+        return {"key": deployment.key} if deployment else {"warnings": [self._no_start()]}
 
     def _finish(self, wrapped: bool) -> dict[str, Any]:
-        """Report the finish, if it is due; the deployment is over, so a mistake is a warning."""
+        """Report the finish if it is due. The deployment is over, so an error is only a warning."""
         ledger = Ledger.read(self._vars.get("deployment__ledger"))
         answer: dict[str, Any] = {"fail_again": False, "failed_hosts": []}
         try:
-            run = self._current(ledger)
-            if run:
+            deployment = self._current(ledger)
+            if deployment:
                 # The next deployment takes over the mark, so it is noted here.
-                done = {*run.done, *self._marked("deployment__done", run, run.entered)}
-                run = replace(run, done=tuple(host for host in run.entered if host in done))
-                verdict = self._verdict(run, "" if wrapped else self._text("deployment_status"))
-                answer["fail_again"] = self._fails_again(verdict, wrapped)
-                answer.update(failed_hosts=list(verdict.failed_hosts), status=verdict.status)
-                ledger = ledger.close(replace(run, finished=run.finished or verdict.due))
-                if verdict.due:
-                    answer.update(self._softened(self._report(run, "finish", verdict.status)))
-            elif not self._is_over(ledger):
+                done = {
+                    *deployment.done,
+                    *self._marked("deployment__done", deployment, deployment.entered),
+                }
+                deployment = replace(
+                    deployment, done=tuple(host for host in deployment.entered if host in done)
+                )
+                status = None if wrapped else self._text("deployment_status")
+                outcome = self._outcome(deployment, status)
+                answer["fail_again"] = self._has_to_fail_again(outcome, wrapped)
+                answer.update(failed_hosts=list(outcome.failed_hosts), status=outcome.status)
+                ledger = ledger.close(
+                    replace(deployment, finished=deployment.finished or outcome.is_due)
+                )
+                if outcome.is_due:
+                    answer.update(
+                        self._failure_or_warning(self._report(deployment, "finish", outcome.status))
+                    )
+            elif not self._was_finished(ledger):
                 answer["warnings"] = [self._no_start()]
         except Exception as error:
-            answer.update(self._bookkeeping_error(error))
+            answer.update(self._unreported(error))
         return {**answer, "ledger": ledger.dump()}
 
     # What the steps need
@@ -196,21 +209,21 @@ class ActionModule(ActionBase):
     def _play(self) -> Any:
         return self._task.get_play()
 
-    def _verdict(self, run: Run, status: str) -> Verdict:
-        """Return the verdict on ``run`` as the marks and the play's hosts have it now."""
+    def _outcome(self, deployment: RoleDeployment, status: str | None) -> RoleOutcome:
+        """Return how ``deployment`` stands by the marks and the play's hosts."""
         batch = self._vars["ansible_play_batch"]
-        to_come = hosts_to_come(
+        later = find_later_hosts(
             self._vars["ansible_play_hosts_all"],
             self._vars["ansible_play_hosts"],
-            (*run.seen, *batch, self._vars["inventory_hostname"]),
+            (*deployment.seen, *batch, self._vars["inventory_hostname"]),
             self._play.order,
         )
-        return judge(run, to_come, status)
+        return role_outcome(deployment, later, status)
 
-    def _fails_again(self, verdict: Verdict, wrapped: bool) -> bool:
-        """Return whether the failed hosts have to fail once more for the play to notice."""
-        if not wrapped or not verdict.failed_hosts or self._is_rescued():
-            return False  # the block of a user who wrote one behaves as that user knows it
+    def _has_to_fail_again(self, outcome: RoleOutcome, wrapped: bool) -> bool:
+        """Return whether the failed hosts have to fail once more to count for the play."""
+        if not wrapped or not outcome.failed_hosts or self._is_rescued():
+            return False  # a block of the user's behaves as the user expects
         core = tuple(int(part) for part in re.findall(r"\d+", core_version)[:2])
         limit = self._play.max_fail_percentage
         return must_fail_again(core, bool(self._task.any_errors_fatal), limit)
@@ -226,41 +239,41 @@ class ActionModule(ActionBase):
             child, parent = parent, parent._parent
         return False
 
-    def _current(self, ledger: Ledger) -> Run | None:
-        """Return the deployment that this host is in, None when there is none."""
+    def _current(self, ledger: Ledger) -> RoleDeployment | None:
+        """Return the deployment that this host is in, None if it is in none."""
         try:
             name = self._text("deployment_name")
         except AnsibleError:
-            name = ""  # it was readable at the start; the innermost deployment is meant
+            name = ""  # its template worked at the start; the innermost deployment is meant
         return ledger.current(self._play._uuid, name)
 
-    def _is_over(self, ledger: Ledger) -> bool:
+    def _was_finished(self, ledger: Ledger) -> bool:
         """Return whether this host's deployment of that name was finished before."""
         name, play = self._text("deployment_name"), self._play._uuid
-        return any((run.play, run.name) == (play, name) for run in ledger.runs)
+        return any((one.play, one.name) == (play, name) for one in ledger.deployments)
 
     def _newest_ledger(self) -> Ledger:
         """Return the ledger as the latest batch of this play, or an earlier play, left it."""
         hosts = self._vars["ansible_play_hosts_all"]
-        return Ledger.newest(self._of_host(host, "deployment__ledger") for host in hosts)
+        return Ledger.newest(self._host_variable(host, "deployment__ledger") for host in hosts)
 
-    def _marked(self, mark: str, run: Run, hosts: Iterable[str]) -> list[str]:
-        """Return those of ``hosts`` whose variable ``mark`` names ``run``."""
-        values = ((host, self._of_host(host, mark)) for host in hosts)
+    def _marked(self, mark: str, deployment: RoleDeployment, hosts: Iterable[str]) -> list[str]:
+        """Return those of ``hosts`` whose variable ``mark`` names ``deployment``."""
+        values = ((host, self._host_variable(host, mark)) for host in hosts)
         return [
             host
             for host, value in values
-            if isinstance(value, Mapping) and value.get("key") == run.key
+            if isinstance(value, Mapping) and value.get("key") == deployment.key
         ]
 
-    def _of_host(self, host: str, variable: str) -> object:
+    def _host_variable(self, host: str, variable: str) -> object:
         return self._vars["hostvars"][host].get(variable)
 
     def _variable(self, name: str) -> Any:
-        """Return a variable of the role, None when it is not given."""
+        """Return a variable of the role, None if it is not set."""
         if name not in self._vars:
             return None
-        # Since ansible-core 2.19 an omitted value is left out of a dictionary, but an error alone.
+        # From ansible-core 2.19 on, an omitted value is an error, except inside a dictionary.
         value = self._templar.template({name: self._vars[name]}).get(name)
         return None if value == self._vars.get("omit") else value
 
@@ -269,41 +282,43 @@ class ActionModule(ActionBase):
         return "" if value is None else str(value)
 
     def _tasks_file(self) -> str:
-        """Return the full path of the tasks file, empty when the roles are all there is."""
+        """Return the full path of the tasks file, an empty string if there are only roles."""
         name = self._text("deployment_tasks_file")
         if not name:
             if not self._variable("deployment_roles"):
-                raise Mistake(
-                    "There is nothing to deploy: give deployment_tasks_file, deployment_roles or"
-                    " both. Nothing was reported and nothing was deployed."
+                raise RoleError(
+                    "There is nothing to deploy. Set deployment_tasks_file, deployment_roles or"
+                    " both. Nothing was reported or deployed."
                 )
             return ""
         path = Path(self._vars["playbook_dir"]) / Path(name).expanduser()
         if not path.is_file():
-            raise Mistake(
-                f"deployment_tasks_file: there is no file {path}. A relative path is taken from the"
-                " playbook's directory. Nothing was reported and nothing was deployed."
+            raise RoleError(
+                f"deployment_tasks_file: there is no file {path}. A relative path starts at the"
+                " playbook's directory. Nothing was reported or deployed."
             )
-        # A file that cannot be read ends the run on the spot, without a word from any always.
+        # Ansible would end the run at a file that it cannot read, without running any always.
         if not isinstance(self._loader.load_from_file(str(path)), list):
-            raise Mistake(f"deployment_tasks_file: {path} is not a list of tasks.")
+            raise RoleError(f"deployment_tasks_file: {path} is not a list of tasks.")
         return str(path)
 
     def _connection_options(self) -> dict[str, Any]:
-        """Return the connection options, checked for strangers."""
+        """Return the connection options. Raises RoleError for unknown ones."""
         options = self._variable("deployment_connection") or {}
         if not isinstance(options, Mapping):
-            raise Mistake("deployment_connection: must be a dictionary of options.")
+            raise RoleError("deployment_connection: must be a dictionary of options.")
         unknown = sorted(set(options) - CONNECTION_NAMES)
         if unknown:
-            raise Mistake(
+            raise RoleError(
                 f"deployment_connection: {', '.join(unknown)}: no such option. It takes"
                 f" {', '.join(sorted(CONNECTION_NAMES))}."
             )
         return dict(options)
 
-    def _report(self, run: Run, phase: str, status: str = "") -> dict[str, Any]:
-        """Report ``phase`` of ``run`` and return what the role passes on of the answer."""
+    def _report(
+        self, deployment: RoleDeployment, phase: str, status: str | None = None
+    ) -> dict[str, Any]:
+        """Report ``phase`` of ``deployment``; return the part of the result that the role uses."""
         args = self._defaults()
         for option in EVENT_OPTIONS:
             value = self._variable("deployment_" + option)
@@ -312,22 +327,25 @@ class ActionModule(ActionBase):
         args = override_options(args, self._connection_options())
         args.update(phase=phase, report_from="controller")
         args["report_errors"] = self._text("deployment_report_errors") or "warn"
-        if run.record:
-            args.update(deployment=dict(run.record), status=status)
+        if deployment.record:
+            args.update(deployment=dict(deployment.record), status=status)
         else:
-            args.update({"id": run.id, "name": run.name}, **({"status": status} if status else {}))
+            args.update(
+                {"id": deployment.id, "name": deployment.name},
+                **({"status": status} if status else {}),
+            )
         answer = self._run_event_action(args)
-        said = f"Deployment {run.name}, {phase}: "
-        for key in ("warnings", "msg"):  # alike texts of start and finish would be shown once
+        prefix = f"Deployment {deployment.name}, {phase}: "
+        for key in ("warnings", "msg"):  # Ansible shows equal texts of start and finish once
             if isinstance(answer.get(key), str):
-                answer[key] = said + answer[key]
+                answer[key] = prefix + answer[key]
             elif answer.get(key):
-                answer[key] = [said + text for text in answer[key]]
+                answer[key] = [prefix + text for text in answer[key]]
         kept = ("failed", "msg", "error", "warnings", "deployment", "diff", "exception")
         return {name: answer[name] for name in kept if name in answer}
 
     def _defaults(self) -> dict[str, Any]:
-        """Return the options that stand below those of the role: one retry, module_defaults."""
+        """Return the defaults of the role's options: one retry, and module_defaults."""
         args: dict[str, Any] = {}
         if not task_environment(self).get("CLOUDMONITOR_RETRIES"):
             args["retries"] = 1
@@ -356,13 +374,13 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = action.run(task_vars=self._vars)
         return result
 
-    def _bookkeeping_error(self, error: Exception) -> dict[str, Any]:
-        """Return the result for a mistake that must not decide over a deployment."""
+    def _unreported(self, error: Exception) -> dict[str, Any]:
+        """Return the result for an error of the role that must not stop a deployment."""
         text = f"The deployment could not be reported: {to_text(error)}"
-        return self._softened({"failed": True, "msg": text})
+        return self._failure_or_warning({"failed": True, "msg": text})
 
-    def _softened(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """Return ``answer`` with a warning in the place of a failure, unless one is asked for."""
+    def _failure_or_warning(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Return ``answer`` with a warning instead of a failure, unless the user wants failures."""
         try:
             fails = self._text("deployment_report_errors") == "fail"
         except AnsibleError:

@@ -1,12 +1,12 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who took part in a deployment, and how it ended: the pure part of the role.
+"""Which hosts took part in a deployment, and how it ended: the pure part of the role.
 
-Ansible's own lists (``ansible_play_batch`` and its like) lose failed and unreachable hosts, and
-mean one batch only under ``serial``. So the role keeps a ledger: which hosts entered a deployment,
-taken from a mark of each host, and whether its finish was reported. It lies in a variable of the
-hosts of the batch; the newest one of the play counts.
+Ansible's own lists (``ansible_play_batch`` and similar ones) lose failed and unreachable hosts, and
+under ``serial`` they describe one batch only. Therefore the role keeps a ledger: the hosts that
+entered a deployment, taken from a mark of each host, and whether its finish was reported. The
+ledger is a variable of the hosts of the batch. The newest one in the play is used.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from typing import Any
 
 SUCCEEDED = "succeeded"
 FAILED = "failed"
-# These let each host run on by itself, so no task of theirs is "once, after all hosts".
-LONE_STRATEGIES = ("free", "host_pinned")
+# Hosts do not wait for each other under these, so no task runs once after all hosts.
+UNSYNCHRONIZED_STRATEGIES = ("free", "host_pinned")
 
 
 @dataclass(frozen=True)
-class Run:
+class RoleDeployment:
     """One deployment of one play.
 
-    ``key`` names it among the marks, ``id`` in its events; ``seen`` are the hosts of the batches
-    that reached it, ``entered`` those of them that took part, ``done`` those that came to the end
-    in batches that are over; ``record`` is the start's answer.
+    ``key`` identifies it among the marks, ``id`` in its events. ``seen``: the hosts of the
+    batches that reached it; ``entered``: those of them that took part; ``done``: those that
+    completed it in batches that are over. ``record``: the ``deployment`` that the start returned.
     """
 
     key: str
@@ -43,9 +43,9 @@ class Run:
     finished: bool = False
 
     @staticmethod
-    def read(value: Mapping[str, Any]) -> Run:
-        """Return the run that a variable holds. Raises KeyError or TypeError for another thing."""
-        return Run(
+    def read(value: Mapping[str, Any]) -> RoleDeployment:
+        """Return the deployment in a variable. Raises KeyError or TypeError for anything else."""
+        return RoleDeployment(
             key=value["key"],
             play=value["play"],
             name=value["name"],
@@ -62,126 +62,130 @@ class Run:
 
 @dataclass(frozen=True)
 class Ledger:
-    """All deployments so far; ``opened`` are the keys this batch is in, the innermost last."""
+    """All deployments so far.
+
+    ``step`` grows with every change. ``opened``: the keys of the deployments that this batch is
+    in, the innermost last.
+    """
 
     step: int = 0
-    runs: tuple[Run, ...] = ()
+    deployments: tuple[RoleDeployment, ...] = ()
     opened: tuple[str, ...] = ()
 
     @staticmethod
     def read(value: object) -> Ledger:
-        """Return the ledger that a variable holds, an empty one when it holds none."""
-        if not isinstance(value, Mapping) or "runs" not in value:
+        """Return the ledger in a variable, an empty one if it contains anything else."""
+        if not isinstance(value, Mapping) or "deployments" not in value:
             return Ledger()
         return Ledger(
             step=value["step"],
-            runs=tuple(Run.read(run) for run in value["runs"]),
+            deployments=tuple(map(RoleDeployment.read, value["deployments"])),
             opened=tuple(value["opened"]),
         )
 
     @staticmethod
     def newest(values: Iterable[object]) -> Ledger:
-        """Return the newest of the ledgers that the hosts of a play hold."""
+        """Return the newest of the ledgers in variables of the hosts of a play."""
         return max(map(Ledger.read, values), key=lambda ledger: ledger.step, default=Ledger())
 
     def dump(self) -> dict[str, Any]:
         """Return the ledger as plain data for a variable."""
         return {
             "step": self.step,
-            "runs": [asdict(run) for run in self.runs],
+            "deployments": [asdict(one) for one in self.deployments],
             "opened": list(self.opened),
         }
 
-    def run(self, key: str) -> Run:
-        """Return the run named ``key``. Raises KeyError when there is none."""
-        for run in self.runs:
-            if run.key == key:
-                return run
+    def find(self, key: str) -> RoleDeployment:
+        """Return the deployment with that key. Raises KeyError if there is none."""
+        for one in self.deployments:
+            if one.key == key:
+                return one
         raise KeyError(key)
 
-    def joinable(self, play: str, name: str, host: str) -> Run | None:
-        """Return the deployment that an earlier batch began and ``host``'s batch goes on with.
+    def joinable(self, play: str, name: str, host: str) -> RoleDeployment | None:
+        """Return the deployment that an earlier batch began and that ``host``'s batch continues.
 
-        A run that already saw the host is over for its batch: the role is used twice, and the
-        second use begins a deployment of its own.
+        If it already saw the host, it is over for that batch: the play uses the role twice, and
+        the second use begins another deployment.
         """
-        for run in self.runs:
-            if (run.play, run.name) == (play, name) and host not in run.seen:
-                return run
+        for one in self.deployments:
+            if (one.play, one.name) == (play, name) and host not in one.seen:
+                return one
         return None
 
-    def current(self, play: str, name: str) -> Run | None:
-        """Return the open deployment ``name`` of the play, else the innermost open one.
+    def current(self, play: str, name: str) -> RoleDeployment | None:
+        """Return the open deployment ``name`` of the play, or the innermost open one.
 
-        The second is for a name that is computed anew each time it is read.
+        The second case is a name whose template has another value each time it is read.
         """
-        mine = [run for run in map(self.run, self.opened) if run.play == play]
-        named = [run for run in mine if run.name == name]
-        candidates = named or mine
+        in_play = [one for one in map(self.find, self.opened) if one.play == play]
+        candidates = [one for one in in_play if one.name == name] or in_play
         return candidates[-1] if candidates else None
 
     def runs_file(self, play: str, host: str, tasks_file: str) -> bool:
         """Return whether ``host`` is inside a deployment of the play that runs ``tasks_file``."""
         return any(
-            run.tasks_file == tasks_file and run.play == play and host in run.entered
-            for run in map(self.run, self.opened)
+            one.tasks_file == tasks_file and one.play == play and host in one.entered
+            for one in map(self.find, self.opened)
         )
 
-    def open(self, run: Run, batch: Sequence[str]) -> Ledger:
-        """Return the ledger with ``run`` as the innermost of this batch."""
-        seen = run.seen + tuple(host for host in batch if host not in run.seen)
-        # What another batch left open is none of this batch's business.
-        opened = [key for key in self.opened if set(self.run(key).seen) & set(batch)]
-        return replace(self.put(replace(run, seen=seen)), opened=(*opened, run.key))
+    def open(self, deployment: RoleDeployment, batch: Sequence[str]) -> Ledger:
+        """Return the ledger with ``deployment`` as the innermost one of this batch."""
+        seen = tuple(dict.fromkeys((*deployment.seen, *batch)))
+        # Deployments that another batch left open do not concern this one.
+        opened = [key for key in self.opened if set(self.find(key).seen) & set(batch)]
+        ledger = self.put(replace(deployment, seen=seen))
+        return replace(ledger, opened=(*opened, deployment.key))
 
-    def put(self, run: Run) -> Ledger:
-        """Return the ledger with ``run`` added, or in the place of the one of its key."""
-        if any(other.key == run.key for other in self.runs):
-            runs = tuple(run if other.key == run.key else other for other in self.runs)
-        else:
-            runs = (*self.runs, run)
-        return replace(self, step=self.step + 1, runs=runs)
+    def put(self, deployment: RoleDeployment) -> Ledger:
+        """Return the ledger with ``deployment`` added, or replaced if its key is known."""
+        known = {one.key: one for one in self.deployments}
+        known[deployment.key] = deployment
+        return replace(self, step=self.step + 1, deployments=tuple(known.values()))
 
-    def close(self, run: Run) -> Ledger:
-        """Return the ledger with ``run`` put and closed for this batch."""
-        opened = tuple(key for key in self.opened if key != run.key)
-        return replace(self.put(run), opened=opened)
+    def close(self, deployment: RoleDeployment) -> Ledger:
+        """Return the ledger with ``deployment`` put and closed for this batch."""
+        opened = tuple(key for key in self.opened if key != deployment.key)
+        return replace(self.put(deployment), opened=opened)
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """How a deployment stands: its hosts, those that failed, and what follows from it.
+class RoleOutcome:
+    """How a deployment stands: its status, its hosts, and those that failed.
 
-    ``due`` says that the finish is to be reported now: something failed, or no batch is to come.
+    ``is_due``: whether the finish has to be reported now, because it failed or no batch follows.
     """
 
     status: str
     hosts: tuple[str, ...]
     failed_hosts: tuple[str, ...]
-    due: bool
+    is_due: bool
 
 
-def judge(run: Run, to_come: Sequence[str], status: str = "") -> Verdict:
-    """Return the verdict on ``run``: failed are the hosts that entered it and are not done.
+def role_outcome(
+    deployment: RoleDeployment, later_hosts: Sequence[str], status: str | None = None
+) -> RoleOutcome:
+    """Return how ``deployment`` stands. Hosts that entered it and are not done have failed.
 
-    ``to_come`` are the hosts of later batches. A ``status`` that the user gave stands above the
-    marks.
+    ``later_hosts``: the hosts of later batches. ``status``: the one that the user gave, which
+    takes precedence over the marks.
     """
-    failed = tuple(host for host in run.entered if host not in run.done)
-    verdict = status or (FAILED if failed else SUCCEEDED)
-    due = not run.finished and (verdict != SUCCEEDED or not to_come)
-    return Verdict(verdict, run.entered, failed, due)
+    failed = tuple(host for host in deployment.entered if host not in deployment.done)
+    found = status or (FAILED if failed else SUCCEEDED)
+    is_due = not deployment.finished and (found != SUCCEEDED or not later_hosts)
+    return RoleOutcome(found, deployment.entered, failed, is_due)
 
 
-def hosts_to_come(
+def find_later_hosts(
     play_hosts: Sequence[str], alive: Iterable[str], reached: Iterable[str], order: str | None
 ) -> tuple[str, ...]:
     """Return the hosts of batches after this one that can still take part.
 
-    ``play_hosts`` are all of the play in the inventory's order, ``alive`` those that Ansible has
-    not given up, ``reached`` those of this batch and of the earlier ones that are known. ``order``
-    is the play's. A batch before this one may have left the role out, so the place in the
-    order counts, not who was seen; only a shuffled order cannot be known.
+    ``play_hosts``: all hosts of the play in the order of the inventory; ``alive``: those that
+    Ansible has not given up; ``reached``: those of this batch and of the earlier ones that are
+    known; ``order``: the play's. An earlier batch may have skipped the role, so the position in
+    the order decides, not which hosts were seen. Only a shuffled order cannot be known.
     """
     living, known = set(alive), set(reached)
     if order == "shuffle":
@@ -195,9 +199,9 @@ def hosts_to_come(
     return tuple(host for host in ordered[last + 1 :] if host in living)
 
 
-def is_lone_strategy(strategy: str) -> bool:
-    """Return whether hosts run on by themselves under ``strategy`` (a collection's, too)."""
-    return strategy.rpartition(".")[2].endswith(LONE_STRATEGIES)
+def is_unsynchronized(strategy: str) -> bool:
+    """Return whether hosts do not wait for each other under ``strategy``, also of a collection."""
+    return strategy.rpartition(".")[2].endswith(UNSYNCHRONIZED_STRATEGIES)
 
 
 def must_fail_again(core: tuple[int, ...], any_errors_fatal: bool, max_fail: object) -> bool:

@@ -36,7 +36,7 @@ IMPORTED = """
   when: inventory_hostname != "h1"
 """
 MISTAKES = {
-    "nothing_to_deploy": (Play(role=ROLE), "give deployment_tasks_file, deployment_roles or both"),
+    "nothing_to_deploy": (Play(role=ROLE), "Set deployment_tasks_file, deployment_roles or both"),
     "no_such_file": (
         Play(role=ROLE + "    deployment_tasks_file: absent.yml\n"),
         "there is no file",
@@ -69,12 +69,12 @@ MISTAKES = {
         ),
         "cn-nowhere",
     ),
-    "roles_without_the_first_host": (Play("", AS_ROLES), "leaves the first host"),
-    "import_without_the_first_host": (Play(role=IMPORTED), "leaves the first host"),
-    "strategy_free": (Play(keywords="strategy: free"), "each host runs on its own"),
+    "roles_without_the_first_host": (Play("", AS_ROLES), "skips the role on the first host"),
+    "import_without_the_first_host": (Play(role=IMPORTED), "skips the role on the first host"),
+    "strategy_free": (Play(keywords="strategy: free"), "hosts do not wait"),
     "strategy_host_pinned": (
         Play(keywords="strategy: ansible.builtin.host_pinned"),
-        "each host runs on its own",
+        "hosts do not wait",
     ),
 }
 

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger and the verdict, also against batches that hypothesis makes up."""
+"""The ledger and the outcome, also with batches that hypothesis generates."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from hypothesis import strategies as st
 
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._role_ledger import (
     Ledger,
-    Run,
-    hosts_to_come,
-    is_lone_strategy,
-    judge,
+    RoleDeployment,
+    find_later_hosts,
+    is_unsynchronized,
     must_fail_again,
+    role_outcome,
 )
 
-RUN = Run(key="k1", play="p", name="shop", id="i1")
+SHOP = RoleDeployment(key="k1", play="p", name="shop", id="i1")
 HOSTS = ("h1", "h2", "h3", "h4")
 
 
 def test_a_host_that_entered_and_is_not_done_is_a_failure() -> None:
-    verdict = judge(replace(RUN, entered=("h1", "h2"), done=("h1",)), ())
+    outcome = role_outcome(replace(SHOP, entered=("h1", "h2"), done=("h1",)), ())
 
-    assert (verdict.status, verdict.failed_hosts, verdict.due) == ("failed", ("h2",), True)
+    assert (outcome.status, outcome.failed_hosts, outcome.is_due) == ("failed", ("h2",), True)
 
 
 def test_hosts_that_never_entered_do_not_count() -> None:
-    verdict = judge(replace(RUN, seen=HOSTS, entered=("h1",), done=("h1",)), ())
+    outcome = role_outcome(replace(SHOP, seen=HOSTS, entered=("h1",), done=("h1",)), ())
 
-    assert (verdict.status, verdict.hosts, verdict.due) == ("succeeded", ("h1",), True)
+    assert (outcome.status, outcome.hosts, outcome.is_due) == ("succeeded", ("h1",), True)
 
 
 def test_a_success_waits_for_the_last_batch_and_a_failure_does_not() -> None:
-    run = replace(RUN, entered=("h1",))
+    one = replace(SHOP, entered=("h1",))
 
-    assert not judge(replace(run, done=("h1",)), ("h2",)).due
-    assert judge(run, ("h2",)).due
-
-
-def test_what_was_reported_is_not_due_again() -> None:
-    assert not judge(replace(RUN, entered=("h1",), finished=True), ()).due
+    assert not role_outcome(replace(one, done=("h1",)), ("h2",)).is_due
+    assert role_outcome(one, ("h2",)).is_due
 
 
-def test_a_given_status_stands_above_the_marks() -> None:
-    assert judge(replace(RUN, entered=("h1",)), (), "succeeded").status == "succeeded"
-    assert judge(replace(RUN, entered=("h1",), done=("h1",)), ("h2",), "aborted").due
+def test_a_reported_finish_is_not_due_again() -> None:
+    assert not role_outcome(replace(SHOP, entered=("h1",), finished=True), ()).is_due
+
+
+def test_a_given_status_takes_precedence_over_the_marks() -> None:
+    assert role_outcome(replace(SHOP, entered=("h1",)), (), "succeeded").status == "succeeded"
+    assert role_outcome(replace(SHOP, entered=("h1",), done=("h1",)), ("h2",), "aborted").is_due
 
 
 @pytest.mark.parametrize(
@@ -63,23 +63,23 @@ def test_a_given_status_stands_above_the_marks() -> None:
         ("shuffle", ("h4", "h1"), ("h2", "h3")),
     ],
 )
-def test_the_order_of_the_play_says_who_is_to_come(
+def test_the_order_of_the_play_decides_which_hosts_follow(
     order: str | None, reached: tuple[str, ...], to_come: tuple[str, ...]
 ) -> None:
-    assert hosts_to_come(HOSTS, HOSTS, reached, order) == to_come
+    assert find_later_hosts(HOSTS, HOSTS, reached, order) == to_come
 
 
-def test_a_batch_that_left_the_role_out_is_not_waited_for() -> None:
-    assert hosts_to_come(HOSTS, HOSTS, ("h3", "h4"), None) == ()
+def test_a_batch_that_skipped_the_role_is_not_waited_for() -> None:
+    assert find_later_hosts(HOSTS, HOSTS, ("h3", "h4"), None) == ()
 
 
 def test_hosts_that_ansible_has_given_up_are_not_waited_for() -> None:
-    assert hosts_to_come(HOSTS, ("h1", "h2", "h4"), ("h1", "h2"), None) == ("h4",)
-    assert hosts_to_come(HOSTS, ("h1", "h2"), ("h1", "h2"), None) == ()
+    assert find_later_hosts(HOSTS, ("h1", "h2", "h4"), ("h1", "h2"), None) == ("h4",)
+    assert find_later_hosts(HOSTS, ("h1", "h2"), ("h1", "h2"), None) == ()
 
 
 def test_the_next_batch_joins_and_a_second_use_does_not() -> None:
-    ledger = Ledger().open(RUN, ("h1", "h2"))
+    ledger = Ledger().open(SHOP, ("h1", "h2"))
 
     assert ledger.joinable("p", "shop", "h1") is None
     joined = ledger.joinable("p", "shop", "h3")
@@ -90,7 +90,7 @@ def test_the_next_batch_joins_and_a_second_use_does_not() -> None:
 
 
 def test_the_innermost_deployment_is_current_and_its_end_uncovers_the_outer() -> None:
-    outer, inner = RUN, replace(RUN, key="k2", name="inner")
+    outer, inner = SHOP, replace(SHOP, key="k2", name="inner")
     ledger = Ledger().open(outer, ("h1",)).open(inner, ("h1",))
 
     named = ledger.current("p", "shop")
@@ -98,16 +98,16 @@ def test_the_innermost_deployment_is_current_and_its_end_uncovers_the_outer() ->
     assert named is not None
     assert changed is not None
     assert (named.key, changed.key) == ("k1", "k2")
-    left = ledger.close(ledger.run("k2"))
-    assert left.current("p", "") == left.run("k1")
-    assert left.close(left.run("k1")).current("p", "shop") is None
+    left = ledger.close(ledger.find("k2"))
+    assert left.current("p", "") == left.find("k1")
+    assert left.close(left.find("k1")).current("p", "shop") is None
 
 
 def test_what_another_batch_left_open_is_not_current() -> None:
-    inner = replace(RUN, key="k2", name="inner")
+    inner = replace(SHOP, key="k2", name="inner")
     ledger = Ledger().open(inner, ("h1",))
 
-    ledger = ledger.open(RUN, ("h2",))
+    ledger = ledger.open(SHOP, ("h2",))
 
     assert ledger.opened == ("k1",)
 
@@ -124,16 +124,16 @@ def test_what_another_batch_left_open_is_not_current() -> None:
 def test_a_file_runs_for_the_hosts_that_entered_in_that_play(
     play: str, host: str, tasks_file: str, inside: bool
 ) -> None:
-    run = replace(RUN, tasks_file="deploy.yml", entered=("h1",))
-    ledger = Ledger().open(run, ("h1",))
+    one = replace(SHOP, tasks_file="deploy.yml", entered=("h1",))
+    ledger = Ledger().open(one, ("h1",))
 
     assert ledger.runs_file(play, host, tasks_file) is inside
-    assert not ledger.close(run).runs_file(play, host, tasks_file)
+    assert not ledger.close(one).runs_file(play, host, tasks_file)
 
 
 def test_the_newest_ledger_counts() -> None:
-    older = Ledger().open(RUN, ("h1",))
-    newer = older.put(replace(older.run("k1"), started=True))
+    older = Ledger().open(SHOP, ("h1",))
+    newer = older.put(replace(older.find("k1"), started=True))
 
     found = Ledger.newest([None, older.dump(), {}, newer.dump(), "text", older.dump()])
 
@@ -143,11 +143,11 @@ def test_the_newest_ledger_counts() -> None:
 
 def test_an_unknown_key_is_an_error() -> None:
     with pytest.raises(KeyError):
-        Ledger().run("k1")
+        Ledger().find("k1")
 
 
 @pytest.mark.parametrize(
-    ("strategy", "lone"),
+    ("strategy", "unsynchronized"),
     [
         ("linear", False),
         ("debug", False),
@@ -158,8 +158,8 @@ def test_an_unknown_key_is_an_error() -> None:
         ("mitogen_free", True),
     ],
 )
-def test_strategies_without_lockstep_are_known(strategy: str, lone: bool) -> None:
-    assert is_lone_strategy(strategy) is lone
+def test_strategies_without_lockstep_are_known(strategy: str, unsynchronized: bool) -> None:
+    assert is_unsynchronized(strategy) is unsynchronized
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ names = st.text("abc", min_size=1, max_size=3)
     data=st.data(),
     order=st.sampled_from([None, "inventory", "reverse_inventory", "sorted", "reverse_sorted"]),
 )
-def test_any_serial_play_has_one_start_and_one_true_finish(
+def test_any_serial_play_has_one_start_and_one_correct_finish(
     hosts: list[str], size: int, data: st.DataObject, order: str | None
 ) -> None:
     bad = data.draw(st.sets(st.sampled_from(hosts)))
@@ -197,28 +197,32 @@ def test_any_serial_play_has_one_start_and_one_true_finish(
     alive, ledger, starts, finishes = list(hosts), Ledger(), 0, []
     for place in range(0, len(ordered), size):
         batch = ordered[place : place + size]
-        run = ledger.joinable("p", "shop", batch[0]) or RUN
-        ledger = Ledger.read(ledger.open(run, batch).dump())
-        run = ledger.run(run.key)
-        starts += not run.started
-        run = replace(run, started=True, entered=(*run.entered, *batch))
-        run = replace(run, done=(*run.done, *(host for host in batch if host not in bad)))
+        one = ledger.joinable("p", "shop", batch[0]) or SHOP
+        ledger = Ledger.read(ledger.open(one, batch).dump())
+        one = ledger.find(one.key)
+        starts += not one.started
+        one = replace(one, started=True, entered=(*one.entered, *batch))
+        one = replace(one, done=(*one.done, *(host for host in batch if host not in bad)))
         alive = [host for host in alive if host not in bad or host not in batch]
-        verdict = judge(run, hosts_to_come(hosts, alive, run.seen, order))
-        finishes += [verdict.status] if verdict.due else []
-        ledger = ledger.close(replace(run, finished=run.finished or verdict.due))
+        outcome = role_outcome(one, find_later_hosts(hosts, alive, one.seen, order))
+        finishes += [outcome.status] if outcome.is_due else []
+        ledger = ledger.close(replace(one, finished=one.finished or outcome.is_due))
         if bad.issuperset(batch):
             break  # as Ansible does when nobody of a batch is left
 
     assert starts == 1
-    reached = set(ledger.runs[0].entered)
+    reached = set(ledger.deployments[0].entered)
     assert finishes == ["failed" if bad & reached else "succeeded"]
 
 
-@given(st.lists(st.builds(Run, names, names, names, names, names), unique_by=lambda run: run.key))
-def test_a_ledger_survives_being_a_variable(runs: list[Run]) -> None:
+@given(
+    st.lists(
+        st.builds(RoleDeployment, names, names, names, names, names), unique_by=lambda one: one.key
+    )
+)
+def test_a_ledger_survives_being_a_variable(deployments: list[RoleDeployment]) -> None:
     ledger = Ledger()
-    for run in runs:
-        ledger = ledger.open(run, ("h1",))
+    for one in deployments:
+        ledger = ledger.open(one, ("h1",))
 
     assert Ledger.read(ledger.dump()) == ledger
