@@ -307,9 +307,9 @@ def check_contents(receiver: Receiver) -> None:
     schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
     order = list(schema["properties"])
     for event in receiver.events:
-        content = json.loads(event["content"])
-        if "schema" not in content:
+        if '"schema"' not in event["content"]:
             continue  # not a deployment's
+        content = json.loads(event["content"])
         assert list(content) == sorted(content, key=order.index)
         assert len(event["content"].encode()) <= 4000
         assert event["content"] == json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,102 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands and examples of the README do what it promises."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
+    Ended,
+    Project,
+)
+from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
+    KEY_ID,
+    SECRET,
+    ansible_playbook,
+)
+
+# The results do not depend on the version of ansible-core.
+pytestmark = pytest.mark.newest_only
+
+README = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
+PLAY = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - ansible.builtin.%s:\n"
+
+
+def example(language: str, words: str) -> str:
+    """Return the only code block in a language that contains these words."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    (found,) = [block for block in blocks if words in block]
+    return str(found)
+
+
+def type_in(project: Project, script: str) -> Ended:
+    """Run a shell script of the README, with the Ansible under test and an AccessKey."""
+    folder = Path(ansible_playbook()).parent
+    script = script.replace("KEY_ID=...", f"KEY_ID={KEY_ID}").replace(
+        "SECRET=...", f"SECRET={SECRET}"
+    )
+    variables = {"PATH": os.pathsep.join([str(folder), os.environ["PATH"]])}
+    return project.command("bash", "-e", "-c", script, **variables).ended()
+
+
+def reported(project: Project) -> list[str]:
+    return [f"{event['event']} {event['status']}" for event in project.events()]
+
+
+def test_two_lines_of_configuration_report_every_run(project: Project) -> None:
+    project.write("ansible.cfg", example("ini", "callbacks_enabled"))
+    project.write("site.yml", PLAY % "debug")
+    run = example("sh", "ansible-playbook site.yml")
+
+    ended = type_in(project, run)
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert reported(project) == ["deployment-start running", "deployment-finish succeeded"]
+
+    project.write("site.yml", PLAY % "fail")
+    assert type_in(project, run).rc == 2
+    failure = ["deployment-finish failed", "deployment-failure failed"]
+    assert reported(project)[2:] == ["deployment-start running", *failure]
+
+
+def test_the_role_reports_a_deployment(project: Project) -> None:
+    project.write("hosts", "[web]\nweb1\nweb2\n[web:vars]\nansible_connection=local\n")
+    project.write("site.yml", example("yaml", "include_role"))
+    project.write("deploy.yml", "- ansible.builtin.command: echo deployed\n")
+
+    ended = project.run("site.yml", **project.without())
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert reported(project) == ["deployment-start running", "deployment-finish succeeded"]
+    for event in project.events():
+        assert (event["name"], event["version"]) == ("shop", "1.4.2")
+        assert event["environment"] == "production"
+
+
+def test_a_task_sends_an_event(project: Project) -> None:
+    project.write("site.yml", example("yaml", "custom_event"))
+
+    ended = project.run("site.yml", **project.without())
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    (event,) = project.events()
+    assert (event["event"], event["orders"], event["seconds"]) == ("nightly-export", 1203, 42)
+
+
+def test_one_command_makes_the_failure_event_known(project: Project) -> None:
+    ended = type_in(project, example("sh", "name=deployment-failure"))
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert [event["name"] for event in project.receiver.events] == ["deployment-failure"]
+
+
+def test_one_command_checks_the_setup(project: Project) -> None:
+    ended = type_in(project, example("sh", "aliops.cloudmonitor.check"))
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert [event["name"] for event in project.receiver.events] == ["deployment-check"]
