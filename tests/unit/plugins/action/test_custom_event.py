@@ -12,10 +12,12 @@ import pytest
 
 from ansible_collections.aliops.cloudmonitor.plugins.action.custom_event import ActionModule
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.action.tasks import run
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.attempts import (
+    recording,
+)
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.loopback import (
     serving,
 )
-from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.tries import hearing
 
 KEY = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": "an-id",
@@ -25,7 +27,7 @@ KEY = {
 
 def test_events_are_sent_with_the_key_of_the_environment() -> None:
     heard: list[bytes] = []
-    with serving(hearing(heard)) as server:
+    with serving(recording(heard)) as server:
         environ = {**KEY, "CLOUDMONITOR_ENDPOINT": server.url()}
         result = run(ActionModule, {"events": [{"name": "n", "content": "c"}] * 101}, environ)
 

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers on loopback that say just the bytes that a test wants said."""
+"""Servers on loopback that send exactly the bytes that a test needs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Talk:
         self.connection = connection
         self.over = over
 
-    def hear(self) -> bytes:
+    def receive(self) -> bytes:
         """Return one whole request, empty when the client has closed."""
         heard = b""
         while b"\r\n\r\n" not in heard:
@@ -57,7 +57,7 @@ class Talk:
             body += part
         return head + b"\r\n\r\n" + body
 
-    def say(self, answer: bytes) -> None:
+    def send(self, answer: bytes) -> None:
         """Send bytes as they are."""
         self.connection.sendall(answer)
 
@@ -65,17 +65,17 @@ class Talk:
         """Send byte by byte, each well within any time-out for one read, for ever."""
         while True:
             for number in range(len(answer)):
-                self.say(answer[number : number + 1])
+                self.send(answer[number : number + 1])
                 if self.over.wait(0.03):
                     return
 
     def reset(self) -> None:
-        """Let the close of the connection be a reset."""
+        """Make the close of the connection a reset."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class Server:
-    """Plays one script with every connection, and remembers what it heard."""
+    """Runs one script for every connection."""
 
     def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
         self._script = script

@@ -34,14 +34,14 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event_task im
     send_events,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import CONNECTION_OPTIONS
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.attempts import (
+    answering,
+    recording,
+)
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.loopback import (
     Talk,
     serving,
     unused_port,
-)
-from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.tries import (
-    hearing,
-    saying,
 )
 
 pytestmark = pytest.mark.usefixtures("_no_proxies", "_no_thread_left")
@@ -88,7 +88,7 @@ def run(
 
 def test_what_was_accepted_is_a_change_and_is_shown_as_sent(options: Any) -> None:
     heard: list[bytes] = []
-    with serving(hearing(heard)) as server:
+    with serving(recording(heard)) as server:
         result = run(options(endpoint=server.url()), events(2))
 
     assert result == {
@@ -105,7 +105,7 @@ def test_what_was_accepted_is_a_change_and_is_shown_as_sent(options: Any) -> Non
 
 def test_the_own_address_is_reported_unless_one_is_given(options: Any) -> None:
     heard: list[bytes] = []
-    with serving(hearing(heard)) as server:
+    with serving(recording(heard)) as server:
         run(options(endpoint=server.url()))
         run(options(endpoint=server.url(), source_ip="192.0.2.7"))
 
@@ -116,7 +116,7 @@ def test_the_own_address_is_reported_unless_one_is_given(options: Any) -> None:
 
 def test_only_the_first_hundred_events_are_shown(options: Any) -> None:
     heard: list[bytes] = []
-    with serving(hearing(heard)) as server:
+    with serving(recording(heard)) as server:
         result = run(options(endpoint=server.url()), events(250))
 
     assert (result["delivered"], result["requests"], len(result["events"])) == (250, 3, 100)
@@ -124,7 +124,7 @@ def test_only_the_first_hundred_events_are_shown(options: Any) -> None:
 
 def test_check_mode_sends_nothing_and_says_that_it_would(options: Any) -> None:
     heard: list[bytes] = []
-    with serving(hearing(heard)) as server:
+    with serving(recording(heard)) as server:
         result = run(options(endpoint=server.url()), check_mode=True)
 
         assert server.connections == 0
@@ -165,7 +165,7 @@ def test_check_mode_does_not_look_for_a_key_elsewhere(
 
 def test_a_refusal_fails_with_everything_that_is_needed_to_go_on(options: Any) -> None:
     body = '{"code":"400","msg":"syntax error","requestId":"7B1C"}'
-    with serving(saying(answer(400, body))) as server:
+    with serving(answering(answer(400, body))) as server:
         result = run(options(endpoint=server.url()), events(2))
 
     assert (result["failed"], result["changed"]) == (True, False)
@@ -213,7 +213,7 @@ def test_no_secret_is_in_any_result(options: Any, source: str, check_mode: bool)
         }
         key = {"access_key_id": "", "access_key_secret": "", "security_token": ""}
     body = json.dumps({"code": "403", "msg": f"signed x-cms-security-token:{token} with {SECRET}"})
-    with serving(saying(answer(403, body))) as server:
+    with serving(answering(answer(403, body))) as server:
         params = options(endpoint=server.url(), **key)
         result = run(params, events(1, f"{SECRET} {token}"), environ, check_mode)
 
@@ -298,8 +298,8 @@ def test_a_failure_returns_the_first_hundred_events_and_where_to_go_on(options: 
     answers = iter([answer(200, '{"code":"200"}'), answer(400, '{"code":"400"}')])
 
     def script(talk: Talk) -> None:
-        while talk.hear():
-            talk.say(next(answers))
+        while talk.receive():
+            talk.send(next(answers))
 
     sending = events(350)
     with serving(script) as server:
@@ -344,7 +344,7 @@ def test_a_secret_is_masked_in_the_events_that_are_sent(
     content = json.dumps({"message": f"signed with {SECRET}", "url": "https://x/?" + quote(token)})
     event = Event(f"name {SECRET}", content, 0, WIRE)
     heard: list[bytes] = []
-    with serving(hearing(heard)) as server:
+    with serving(recording(heard)) as server:
         params = options(endpoint=server.url(), **key)
         result = send_events(
             [event], params, environ, True, False, send_elsewhere if deliver else None

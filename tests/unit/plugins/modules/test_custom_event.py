@@ -11,11 +11,13 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.aliops.cloudmonitor.plugins.modules import custom_event
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.attempts import (
+    recording,
+)
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.loopback import (
     serving,
     unused_port,
 )
-from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.tries import hearing
 
 KEY: dict[str, Any] = {
     "access_key_id": "an-id",
@@ -66,7 +68,7 @@ def run(monkeypatch: pytest.MonkeyPatch, check_mode: bool = False, **given: Any)
 
 def test_events_are_sent_with_the_given_key(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[bytes] = []
-    with serving(hearing(heard)) as server:
+    with serving(recording(heard)) as server:
         ended = run(
             monkeypatch, endpoint=server.url(), events=[{"name": "n", "content": "c"}] * 101, **KEY
         )

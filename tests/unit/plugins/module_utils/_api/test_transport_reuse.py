@@ -23,6 +23,10 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.transport
     Transport,
     TransportError,
 )
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.attempts import (
+    BODY,
+    HEADERS,
+)
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.loopback import (
     OK,
     PATIENCE,
@@ -33,10 +37,6 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.loo
     self_signed,
     serving,
     unused_port,
-)
-from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.tries import (
-    BODY,
-    HEADERS,
 )
 
 pytestmark = pytest.mark.usefixtures("_no_proxies", "_no_thread_left")
@@ -55,8 +55,8 @@ def status(transport: Transport) -> int:
 
 
 def accept_all(talk: Talk) -> None:
-    while talk.hear():
-        talk.say(OK)
+    while talk.receive():
+        talk.send(OK)
 
 
 @pytest.mark.parametrize(("idle", "connections"), [(0, 1), (1, 1), (1.99, 1), (2, 2), (3600, 2)])
@@ -86,12 +86,12 @@ def test_the_time_since_the_last_answer_counts_and_not_that_since_the_connect() 
 
 
 def reset(talk: Talk) -> None:
-    talk.hear()
+    talk.receive()
     talk.reset()
 
 
 def close(talk: Talk) -> None:
-    talk.hear()
+    talk.receive()
 
 
 def reset_unread(talk: Talk) -> None:
@@ -107,8 +107,8 @@ def once_then(ending: Script) -> Callable[[Talk], None]:
     """Answer the first request of every connection, and the second one with ``ending``."""
 
     def script(talk: Talk) -> None:
-        talk.hear()
-        talk.say(OK)
+        talk.receive()
+        talk.send(OK)
         ending(talk)
 
     return script
@@ -146,7 +146,7 @@ def test_a_kept_connection_in_a_tunnel_is_replaced_within_the_attempt(tmp_path: 
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += talk.connection.recv(1)
-        talk.say(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        talk.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
         with tls.wrap_socket(talk.connection, server_side=True) as wrapped:
             once_then(reset)(Talk(wrapped, talk.over))
 
@@ -164,8 +164,8 @@ def test_a_connection_that_the_other_side_has_closed_meanwhile_is_replaced() -> 
     ended: list[int] = []
 
     def once(talk: Talk) -> None:
-        talk.hear()
-        talk.say(OK)
+        talk.receive()
+        talk.send(OK)
         talk.connection.close()
         ended.append(len(ended))
 
@@ -209,8 +209,8 @@ def test_a_connection_that_is_refused_is_not_tried_twice(monkeypatch: pytest.Mon
 def test_the_second_connection_of_an_attempt_is_the_last(ending: Script) -> None:
     def script(talk: Talk) -> None:
         if server.connections == 1:
-            talk.hear()
-            talk.say(OK)
+            talk.receive()
+            talk.send(OK)
         ending(talk)
 
     with serving(script) as server:
@@ -228,10 +228,10 @@ def test_the_second_connection_of_an_attempt_is_the_last(ending: Script) -> None
 )
 def test_a_request_is_not_repeated_once_an_answer_has_begun(beginning: bytes) -> None:
     def script(talk: Talk) -> None:
-        talk.hear()
-        talk.say(OK)
-        talk.hear()
-        talk.say(beginning)
+        talk.receive()
+        talk.send(OK)
+        talk.receive()
+        talk.send(beginning)
         time.sleep(0.1)  # a reset would overtake the bytes
         talk.reset()
 
@@ -247,9 +247,9 @@ def test_a_request_is_not_repeated_once_an_answer_has_begun(beginning: bytes) ->
 def test_the_replacement_has_the_deadline_of_the_attempt() -> None:
     def script(talk: Talk) -> None:
         if server.connections == 1:
-            talk.hear()
-            talk.say(OK)
-            talk.hear()
+            talk.receive()
+            talk.send(OK)
+            talk.receive()
             time.sleep(0.5)
         else:
             talk.over.wait(PATIENCE)
@@ -268,8 +268,8 @@ def test_the_replacement_has_the_deadline_of_the_attempt() -> None:
 
 def test_a_connection_that_hangs_is_not_replaced_within_the_attempt() -> None:
     def script(talk: Talk) -> None:
-        talk.hear()
-        talk.say(OK)
+        talk.receive()
+        talk.send(OK)
         talk.over.wait(PATIENCE)
 
     with serving(script) as server:

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One try over HTTP, and the usual scripts for the other side."""
+"""One attempt over HTTP, and the usual scripts of the server."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ def post(
     return Transport(options, environ or {}).post(HEADERS, BODY)
 
 
-def trouble(endpoint: str, timeout: float = PATIENCE, **more: Any) -> TransportError:
+def failed_post(endpoint: str, timeout: float = PATIENCE, **more: Any) -> TransportError:
     with pytest.raises(TransportError) as caught:
         post(endpoint, timeout, **more)
     return caught.value
 
 
-def saying(answer: bytes) -> Script:
+def answering(answer: bytes) -> Script:
     def script(talk: Talk) -> None:
-        talk.hear()
-        talk.say(answer)
+        talk.receive()
+        talk.send(answer)
 
     return script
 
 
-def hearing(heard: list[bytes], answer: bytes = OK) -> Script:
+def recording(heard: list[bytes], answer: bytes = OK) -> Script:
     def script(talk: Talk) -> None:
-        while request := talk.hear():
+        while request := talk.receive():
             heard.append(request)
-            talk.say(answer)
+            talk.send(answer)
 
     return script
