@@ -167,62 +167,6 @@ def test_a_start_time_that_is_unknown_is_no_error(empty: Any) -> None:
     assert finish(deployment={**BEGAN, "started_at": empty}).started_at is None
 
 
-@pytest.mark.parametrize(
-    ("phase", "status", "names"),
-    [
-        ("start", None, ["deployment-start"]),
-        ("finish", "succeeded", ["deployment-finish"]),
-        ("finish", "failed", ["deployment-finish", "deployment-failure"]),
-        ("finish", "aborted", ["deployment-finish", "deployment-failure"]),
-    ],
-)
-def test_a_deployment_that_went_wrong_has_a_separate_failure_event(
-    phase: str, status: str | None, names: list[str]
-) -> None:
-    given_options = {"status": status, "deployment": BEGAN} if status else {"name": "n"}
-    params = options(phase=phase, group_id=7, **given_options)
-    one = parse_deployment(params, FACTS, NOW)
-
-    found = events(one, params, NOW)
-
-    assert [event.name for event in found] == names
-    assert {event.group_id for event in found} == {7}
-    assert {event.time for event in found} == {"20171023T064439.948+0000"}
-    assert {json.loads(event.content)["status"] for event in found} == {status or "running"}
-
-
-def test_the_names_of_the_events_may_be_chosen() -> None:
-    names = {"start_event": "s", "finish_event": "e", "failure_event": "f"}
-    params = options(phase="finish", status="failed", deployment=BEGAN, **names)
-
-    assert [
-        event.name for event in events(finish(deployment=BEGAN, status="failed"), params, NOW)
-    ] == ["e", "f"]
-
-
-def test_an_empty_failure_event_turns_it_off() -> None:
-    params = options(phase="finish", status="failed", deployment=BEGAN, failure_event="")
-
-    found = events(parse_deployment(params, FACTS, NOW), params, NOW)
-    assert [event.name for event in found] == ["deployment-finish"]
-
-
-@pytest.mark.parametrize(
-    ("phase", "option", "value"),
-    [
-        ("start", "start_event", ""),
-        ("finish", "finish_event", " "),
-        ("finish", "failure_event", " "),
-    ],
-)
-def test_other_events_cannot_be_without_a_name(phase: str, option: str, value: str) -> None:
-    given_options = {"name": "n"} if phase == "start" else {"deployment": BEGAN, "status": "failed"}
-    params = options(phase=phase, **{option: value}, **given_options)
-
-    with pytest.raises(InvalidInput, match=f"^{option}: is empty"):
-        events(parse_deployment(params, FACTS, NOW), params, NOW)
-
-
 def test_the_value_names_everything_and_what_is_unknown_is_none() -> None:
     assert deployment_result(start(id="i")) == {
         "id": "i",
