@@ -9,9 +9,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..module_utils._argspec import custom_event_spec
-from ..module_utils._event_task import parse_event_options
-from ..plugin_utils._action import EventAction
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import custom_event_spec
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event_task import (
+    parse_event_options,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import EventAction
 
 
 class ActionModule(EventAction):

@@ -11,13 +11,24 @@ from typing import Any
 
 from ansible import context
 
-from ..module_utils._api.redact import Redactor
-from ..module_utils._argspec import deployment_event_spec
-from ..module_utils._event_task import known_secrets
-from ..plugin_utils._action import EventAction
-from ..plugin_utils._deployment.events import Naming, deployment_events
-from ..plugin_utils._deployment.facts import Facts, collect_facts
-from ..plugin_utils._deployment.options import deployment_result, parse_deployment
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.redact import Redactor
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import (
+    deployment_event_spec,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event_task import known_secrets
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import EventAction
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.events import (
+    Naming,
+    deployment_events,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.facts import (
+    Facts,
+    collect_facts,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.options import (
+    deployment_result,
+    parse_deployment,
+)
 
 
 class ActionModule(EventAction):

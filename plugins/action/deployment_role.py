@@ -22,9 +22,12 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as core_version
 
-from ..module_utils._options import CONNECTION_NAMES, override_options
-from ..plugin_utils._action import task_environment
-from ..plugin_utils._role_ledger import (
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import (
+    CONNECTION_NAMES,
+    override_options,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import task_environment
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._role_ledger import (
     Ledger,
     RoleDeployment,
     RoleOutcome,

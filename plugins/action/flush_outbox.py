@@ -13,25 +13,54 @@ from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.loader import callback_loader
 
-from ..module_utils._api.connection import parse_connection
-from ..module_utils._api.credentials import Credentials, given_credentials, with_id
-from ..module_utils._api.errors import CloudMonitorError
-from ..module_utils._api.redact import Redactor
-from ..module_utils._api.transport import REQUESTS_IMPORT_ERROR
-from ..module_utils._argspec import flush_outbox_spec
-from ..module_utils._event_task import MissingLibrary, error_result, known_secrets
-from ..module_utils._options import CONNECTION_OPTIONS, from_environment, override_options
-from ..plugin_utils._action import EventAction
-from ..plugin_utils._config import (
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connection import (
+    parse_connection,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentials import (
+    Credentials,
+    given_credentials,
+    with_id,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
+    CloudMonitorError,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.redact import Redactor
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.transport import (
+    REQUESTS_IMPORT_ERROR,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import flush_outbox_spec
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event_task import (
+    MissingLibrary,
+    error_result,
+    known_secrets,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import (
+    CONNECTION_OPTIONS,
+    from_environment,
+    override_options,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import EventAction
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
     check_boolean,
     check_paths,
     default_outbox,
     without_empty_variables,
 )
-from ..plugin_utils._outbox.destination import Account, given_destination
-from ..plugin_utils._outbox.flush import HAND_OVER_SECONDS, Flush, Flushed, count
-from ..plugin_utils._outbox.sender import Sender, ask_chain
-from ..plugin_utils._outbox.storage import Outbox
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.destination import (
+    Account,
+    given_destination,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.flush import (
+    HAND_OVER_SECONDS,
+    Flush,
+    Flushed,
+    count,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.sender import (
+    Sender,
+    ask_chain,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
 
 _CALLBACK = "aliops.cloudmonitor.deployment_events"
 _VARIABLE = "CLOUDMONITOR_OUTBOX"

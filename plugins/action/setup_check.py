@@ -11,8 +11,8 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
-from ..plugin_utils._check.checkup import Checkup
-from ..plugin_utils._check.reader import read_settings
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.checkup import Checkup
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.reader import read_settings
 
 
 class ActionModule(ActionBase):

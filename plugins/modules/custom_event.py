@@ -177,9 +177,16 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._api.errors import CloudMonitorError
-from ..module_utils._argspec import custom_event_spec
-from ..module_utils._event_task import NOTHING_SENT, error_result, parse_event_options, send_events
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
+    CloudMonitorError,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import custom_event_spec
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event_task import (
+    NOTHING_SENT,
+    error_result,
+    parse_event_options,
+    send_events,
+)
 
 
 def main() -> None:

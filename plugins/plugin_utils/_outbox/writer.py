@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._deployment.events import Naming
+from .end_of_run import Decision, decide
 from .launch import CourierSettings, spawn
 from .liveness import host_identity, process_mark
 from .records import RunRecord
 from .status import DeliveryStatus
 from .storage import WAKE_SIGNAL, Folder, Outbox, OutboxError
-from .waiting import Decision, decide
 
 _LOCK_SECONDS = 1.0
 _POLL_SECONDS = 0.01
@@ -106,7 +106,7 @@ class OutboxWriter:
     def wait(
         self, seconds: float, interrupted: Callable[[], bool] = lambda: False
     ) -> WaitResult | None:
-        """Wait for the delivery of everything, at most ``seconds`` (see ``waiting.decide``).
+        """Wait for the delivery of everything, at most ``seconds`` (see ``end_of_run.decide``).
 
         Returns what is wrong and where the events are, None if all were accepted. It only reads,
         so it can be interrupted at any time. It also ends when ``interrupted`` returns true.

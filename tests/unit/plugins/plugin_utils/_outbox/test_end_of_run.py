@@ -15,12 +15,12 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors im
     DeliveryError,
     Outcome,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.status import (
-    DeliveryStatus,
-)
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.waiting import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.end_of_run import (
     Decision,
     decide,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.status import (
+    DeliveryStatus,
 )
 
 LIMIT = 5.0
