@@ -25,7 +25,7 @@ from .delivery import Delivery, Send
 from .launch import CourierSettings, report_to_probe
 from .orphans import adopt
 from .pace import Pace
-from .self_test import test_courier
+from .self_test import run_self_test
 from .sender import Sender
 from .signals import CourierSignals, Terminated
 from .status import DeliveryStatus
@@ -307,7 +307,7 @@ def main(text: str) -> None:
     """Run a courier with the settings in ``text``, which were on standard input."""
     settings = CourierSettings.parse(text)
     if settings.self_test:
-        report_to_probe(test_courier(settings))
+        report_to_probe(run_self_test(settings))
         return
     # The callback has closed its end; keep nothing open but the lock.
     null = os.open(os.devnull, os.O_RDWR)

@@ -14,7 +14,7 @@ from .sender import Sender
 from .storage import Outbox, OutboxError
 
 
-def test_courier(settings: CourierSettings) -> ProbeResult:
+def run_self_test(settings: CourierSettings) -> ProbeResult:
     """Return whether this process could deliver. Sends nothing and writes nothing."""
     requests_version = getattr(sys.modules.get("requests"), "__version__", None)
     try:
