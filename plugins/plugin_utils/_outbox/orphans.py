@@ -17,6 +17,7 @@ import contextlib
 import math
 import os
 import time
+from dataclasses import dataclass
 
 from .delivery import Delivery
 from .destination import Account
@@ -26,6 +27,38 @@ from .storage import DamagedFolder, Folder, Outbox, damage_reported
 
 # A folder of another host is adopted after nothing has touched it for so long.
 ABANDONED_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Whether a process still looks after a folder. To be collected before the journal is read.
+
+    ``host``: the host of the process that touched the folder last; ``is_silent``: nothing has
+    touched it for two minutes.
+    """
+
+    host: str
+    is_silent: bool
+
+    @staticmethod
+    def collect(outbox: Outbox, folder: Folder) -> Evidence:
+        """Collect the evidence. Raises OSError.
+
+        A heartbeat in the future is a wrong one: the two minutes begin now.
+        """
+        (host, beat), present = folder.heartbeat(), outbox.present()
+        if beat > present:
+            folder.beat()
+        return Evidence(host, present - beat >= ABANDONED_SECONDS)
+
+    def shows_end(self, run: RunRecord) -> bool:
+        """Return whether a run is over for certain."""
+        here = host_identity()
+        if run.host == here and is_running(run.pid, run.mark):
+            return False
+        # The last process that touched the folder was the courier of the run or, once the run
+        # was known to be over, a process that had adopted the folder.
+        return self.host == here or self.is_silent
 
 
 def adopt(
@@ -60,12 +93,14 @@ def _adopted(
     outbox: Outbox, folder: Folder, account: Account, ttl: float, lock: int
 ) -> Delivery | None:
     """Return the delivery of a folder whose lock is held, None if it is not ours to deliver."""
+    evidence = Evidence.collect(outbox, folder)
     delivery = Delivery(outbox, folder, ttl, time.time)
     delivery.refresh()
     if delivery.run is None:
-        _clear_away(outbox, folder, lock)
+        if evidence.is_silent:  # else it is being made
+            _clear_away(outbox, folder, lock)
         return None
-    if not _is_over(outbox, folder, delivery.run):
+    if not evidence.shows_end(delivery.run):
         return None
     # The run is over, and no courier of it is left: from here on nobody else writes.
     delivery.refresh()
@@ -88,11 +123,12 @@ def request_handover(outbox: Outbox, folder: Folder, account: Account) -> bool:
     alive its courier keeps the folder. Never raises an exception.
     """
     with contextlib.suppress(OSError, MemoryError, DamagedFolder), damage_reported(folder):
+        evidence = Evidence.collect(outbox, folder)
         delivery = Delivery(outbox, folder, math.inf, time.time)
         delivery.refresh()
         if delivery.run is None or delivery.destination not in account.accepted:
             return False
-        if not _is_over(outbox, folder, delivery.run):
+        if not evidence.shows_end(delivery.run):
             return False
         folder.request_handover()
         return True
@@ -105,7 +141,7 @@ def set_aside_damaged(outbox: Outbox, folder: Folder) -> bool:
     It stays where it is as long as its run may be alive. Never raises an exception.
     """
     with contextlib.suppress(OSError, MemoryError, DamagedFolder), damage_reported(folder):
-        if not _is_silent(outbox, folder):
+        if not Evidence.collect(outbox, folder).is_silent:
             return False
         run = _first_run(outbox, folder)
         if run is not None and run.host == host_identity() and is_running(run.pid, run.mark):
@@ -123,27 +159,6 @@ def _first_run(outbox: Outbox, folder: Folder) -> RunRecord | None:
     return delivery.run
 
 
-def _is_over(outbox: Outbox, folder: Folder, run: RunRecord) -> bool:
-    """Return whether a run is over for certain."""
-    here = host_identity()
-    if run.host == here and is_running(run.pid, run.mark):
-        return False
-    # The last process that touched the folder was the courier of the run or, once the run was
-    # known to be over, a process that had adopted the folder.
-    return folder.heartbeat()[0] == here or _is_silent(outbox, folder)
-
-
-def _is_silent(outbox: Outbox, folder: Folder) -> bool:
-    """Return whether nothing has touched a folder for two minutes.
-
-    A heartbeat in the future is a wrong one: the two minutes begin now.
-    """
-    beat, present = folder.heartbeat()[1], outbox.present()
-    if beat > present:
-        folder.beat()
-    return present - beat >= ABANDONED_SECONDS
-
-
 def _last_alive(outbox: Outbox, folder: Folder) -> float:
     """Return when a run was last seen alive, in epoch seconds."""
     return max(0.0, min(folder.heartbeat()[1], outbox.present()))
@@ -159,10 +174,6 @@ def _give_up(outbox: Outbox, folder: Folder, delivery: Delivery, lock: int) -> N
 
 def _clear_away(outbox: Outbox, folder: Folder, lock: int) -> None:
     """Set a folder aside that does not name its run, or remove it if it is empty."""
-    if not _is_silent(outbox, folder):
-        return  # it is being made
-    if _first_run(outbox, folder) is not None:
-        return  # it has been made meanwhile
     if folder.size():
         outbox.set_aside(folder)
     else:

@@ -406,6 +406,7 @@ def test_a_heartbeat_that_is_something_else_counts_from_the_folder_s_time(
     outbox: Outbox, kind: str, host: str | None
 ) -> None:
     folder = left_behind(outbox, host=host or host_identity())
+    (folder.path / "lock").touch()
     with in_place_of(folder.path / "heartbeat", kind):
         assert _adopted(outbox, folder) is None
         moment = time.time() - 200
