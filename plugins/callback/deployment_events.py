@@ -228,6 +228,7 @@ options:
   outbox_ttl:
     description:
       - The number of hours after which an undelivered event is given up and becomes a dead letter.
+        A clock that jumps does not shorten the time.
     type: float
     default: 168
     env:
