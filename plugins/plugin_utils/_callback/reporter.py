@@ -274,7 +274,7 @@ class Reporter:
         around = {**self._environ, RUN_ID_VARIABLE: self._outer_run_id or ""}
         facts = collect_facts(around, playbook.name, playbook.folder, extra_vars)
         run_id = self._clean(str(options["deployment_id"] or ""))[:_ID_LIMIT]
-        # A run inside another one inherits the variable with its id, too.
+        # A nested run inherits the variable with its id.
         if self._outer_run_id and run_id in (
             self._outer_run_id,
             self._outer_run_id.rpartition("/")[0],

@@ -34,7 +34,7 @@ from .storage import Folder, Outbox, is_handover_requested
 HEARTBEAT_SECONDS = 20.0
 # How often to look whether Ansible is still there.
 WATCH_SECONDS = 0.5
-# Whoever sent SIGTERM does not wait for longer.
+# The sender of SIGTERM does not wait for longer.
 LAST_ATTEMPT_SECONDS = 2.0
 # How long to look for folders of earlier runs before the run's own is looked at again.
 _ADOPTION_SECONDS = 0.1

@@ -165,7 +165,7 @@ class DeadLetters:
             until = time.monotonic() + self._wait_seconds
             while not (locked := _try_lock(descriptor)) and time.monotonic() < until:
                 time.sleep(_POLL_SECONDS)
-            # Whoever keeps it for so long was stopped: the next letter does not wait again.
+            # A process that holds it for so long was stopped. The next letter does not wait again.
             self._wait_seconds = _LOCK_SECONDS if locked else 0.0
             yield locked
         finally:

@@ -28,14 +28,14 @@ def homeless(path: str) -> str:
         ("~/box", "~"),
         ("~/../box", "~"),
         ("~unknown/box", "~unknown"),
-        ("/work/~/box", "~"),
-        ("/work/~unknown", "~unknown"),
+        ("/srv/~/box", "~"),
+        ("/srv/~unknown", "~unknown"),
         ("/etc/ansible/~/box", "~"),
     ],
 )
 def test_a_home_that_was_not_replaced_is_an_error(path: str, first: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        check_home("outbox", path, ["/work", "/etc/ansible", ""], homeless)
+        check_home("outbox", path, ["/srv", "/etc/ansible", ""], homeless)
 
     assert caught.value.option == "outbox"
     assert caught.value.problem.startswith(f"begins with {first}, ")
@@ -44,10 +44,10 @@ def test_a_home_that_was_not_replaced_is_an_error(path: str, first: str) -> None
 
 @pytest.mark.parametrize(
     "path",
-    ["/work/box", "box", "/work/box~", "/work/sub/~", "/working/~/box", "/work/~known/box", "./~"],
+    ["/srv/box", "box", "/srv/box~", "/srv/sub/~", "/service/~/box", "/srv/~known/box", "./~"],
 )
 def test_every_other_path_is_accepted(path: str) -> None:
-    check_home("outbox", path, ["/work", "/etc/ansible"], homeless)
+    check_home("outbox", path, ["/srv", "/etc/ansible"], homeless)
 
 
 def test_the_root_folder_can_be_the_working_directory() -> None:
