@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
+from ansible import constants as C
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.loader import callback_loader
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
+from ansible import constants as C
 from ansible.module_utils.parsing.convert_bool import BOOLEANS_FALSE
 
 from ..module_utils._api.errors import ConfigurationError

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
+from ansible import constants as C
 from ansible.release import __version__ as core_version
 
 from ...module_utils._api.connection import Connection, parse_connection

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible import constants as C  # noqa: N812  # as all of Ansible calls it
+from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.plugins.loader import callback_loader
 from ansible.release import __version__ as core_version

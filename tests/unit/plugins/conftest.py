@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible import constants as C  # noqa: N812
+from ansible import constants as C
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "playbooks" / "files"))
 from cloudmonitor_receiver import Credential, Receiver

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible import constants as C  # noqa: N812
+from ansible import constants as C
 from cloudmonitor_receiver import Receiver
 
 from ansible_collections.aliops.cloudmonitor.plugins.action.setup_check import ActionModule

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible import constants as C  # noqa: N812
+from ansible import constants as C
 from cloudmonitor_receiver import Receiver
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentials import (

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible import constants as C  # noqa: N812
+from ansible import constants as C
 from ansible.errors import AnsibleError
 
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check import reader
