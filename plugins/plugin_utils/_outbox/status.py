@@ -61,7 +61,7 @@ class DeliveryStatus:
 
 
 def _count(value: object) -> int:
-    return value if type(value) is int else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def _text(value: object) -> str | None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import FrozenInstanceError, dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given
@@ -54,7 +54,7 @@ WRONG = Response(400, {}, b'{"code":"400","msg":"syntax error","requestId":"7B1C
 BAD_SIGNATURE = Response(403, {}, b'{"code":"403","msg":"bad sign"}')
 GONE = TransportError("connection", "Connection refused")
 
-Reaction = Response | TransportError
+Reaction: TypeAlias = "Response | TransportError"
 
 
 def come_true(outcome: Reaction) -> Response:
