@@ -41,9 +41,14 @@ class CourierSignals:
 
     @contextlib.contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Raise Terminated when SIGTERM comes. Outside, files are written to their end."""
+        """Raise Terminated when SIGTERM comes, or if it has come before.
+
+        Outside, files are written to their end.
+        """
         self._interruptible = True
         try:
+            if self.terminated:  # between the last look at it and here
+                raise Terminated
             yield
         finally:
             self._interruptible = False

@@ -92,6 +92,22 @@ print("no wait")
     assert output == b"interrupted True\nno wait\n"
 
 
+def test_no_request_begins_after_sigterm(tmp_path: Path) -> None:
+    process = _start(
+        """
+os.kill(os.getpid(), 15)
+try:
+    with signals.interruptible():
+        print("begun")
+except Terminated:
+    print("not begun")
+""",
+        tmp_path,
+    )
+
+    assert process.communicate(timeout=20)[0] == b"not begun\n"
+
+
 def test_a_wake_up_ends_a_wait_and_is_kept_until_then(tmp_path: Path) -> None:
     code = "signals.wait(600)\nprint('woken', flush=True)\n"
     process = _start(code, tmp_path)
