@@ -213,7 +213,7 @@ def test_an_interrupted_demo_leaves_nothing_either(place: Place, moment: str) ->
 
 @pytest.mark.parametrize(
     ("args", "advice"),
-    [((), "-m pip install requests"), (("--check",), "run it without --check")],
+    [((), "-m pip install requests"), (("--check",), "Run it without --check")],
     ids=["without_requests", "check_mode"],
 )
 def test_what_the_demo_needs_is_said_before_anything_starts(

@@ -125,7 +125,7 @@ def test_endpoint_that_refuses_connections(project: Checked) -> None:
 
     assert told.wrong == ["endpoint"]
     assert "refused" in told.checks["endpoint"]
-    assert "Check endpoint, region and network" in told.fixes
+    assert "Check endpoint, region, network" in told.fixes
     assert (told.states["clock"], told.states["test event"]) == ("skipped", "skipped")
 
 
@@ -166,7 +166,7 @@ def test_certificate_of_an_authority_that_is_not_trusted(project: Checked, tmp_p
 
     assert told.wrong == ["endpoint"]
     assert "certificate" in told.checks["endpoint"].lower()
-    assert "as ca_path" in told.fixes
+    assert "Set ca_path to the certificate authority" in told.fixes
     assert trusted.rc == 0, trusted.output
     assert unsafe.rc == 0, unsafe.output
     assert "validate_certs is false" in unsafe.output

@@ -17,7 +17,7 @@ from ansible_collections.aliops.cloudmonitor.tests.programs import output_of
 # The results do not depend on the version of ansible-core.
 pytestmark = pytest.mark.newest_only
 
-COLLECTION = FILES.parent
+COLLECTION = FILES.parents[1]
 
 
 @pytest.fixture
