@@ -91,7 +91,9 @@ def test_an_end_is_reported_once_and_correctly(project: Project, name: str) -> N
     finish = check_events(project.events(), ending.status, ending.reason)
     expected = None if ending.hosts is None else {**HOSTS, **ending.hosts}
     assert finish.get("hosts") == expected
-    assert finish.get("failures") == ending.failures
+    failures = finish.get("failures")
+    # Which of two hosts fails first is up to their workers.
+    assert (failures and sorted(failures, key=lambda one: one["host"])) == ending.failures
     assert project.waiting() == project.dead() == []
 
 
