@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any, Callable, Dict, List, Mapping, Sequence
 
 from ansible.module_utils.basic import missing_required_lib
@@ -14,7 +13,12 @@ from ansible.module_utils.basic import missing_required_lib
 from ._api.batch import batches
 from ._api.client import Client
 from ._api.connection import Connection, parse_connection
-from ._api.credentials import Credentials, given_credentials, resolve_credentials
+from ._api.credentials import (
+    Credentials,
+    given_credentials,
+    resolve_credentials,
+    secrets_in_environment,
+)
 from ._api.errors import CloudMonitorError, InvalidInput
 from ._api.event import KEYS, Event, parse_event, parse_events
 from ._api.redact import Redactor
@@ -62,7 +66,7 @@ def send_events(
     """
     batches(events, single)  # nothing is looked up or sent if one of them is too large
     redactor = Redactor(known_secrets(params, environ))
-    masked = [mask_event(event, redactor) for event in events]
+    masked = [event.with_texts(redactor.text) for event in events]
     result = {**NOTHING_SENT, "events": _shown(masked)}
     try:
         connection = parse_connection(params)
@@ -72,7 +76,7 @@ def send_events(
             return dict(redactor.value({**result, "changed": True}))
         credentials = resolve_credentials(params, environ)
         redactor = Redactor((*known_secrets(params, environ), *credentials.secrets))
-        masked = [mask_event(event, redactor) for event in events]
+        masked = [event.with_texts(redactor.text) for event in events]
         result["events"] = _shown(masked)
         if deliver is None:
             result.update(_send_over_http(masked, connection, credentials, environ, params))
@@ -83,17 +87,11 @@ def send_events(
     return dict(redactor.value(result))
 
 
-def mask_event(event: Event, redactor: Redactor) -> Event:
-    """Return the event with the secrets masked in its name and its content."""
-    return replace(event, name=redactor.text(event.name), content=redactor.text(event.content))
-
-
 def known_secrets(params: Mapping[str, Any], environ: Mapping[str, str]) -> list[str]:
     """Return the secrets in a task's options, under each of their names, and in its variables."""
     hidden = [option for option in CONNECTION_OPTIONS if option.no_log]
     found = [params.get(name) for option in hidden for name in option.names]
-    found += [environ.get(variable) for option in hidden for variable in option.env]
-    return [str(secret) for secret in found if secret]
+    return [str(secret) for secret in found if secret] + secrets_in_environment(environ)
 
 
 def _send_over_http(

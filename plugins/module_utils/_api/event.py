@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from .errors import InvalidEvent, InvalidInput
 from .timestamp import InvalidTime, wire_time
@@ -33,6 +33,10 @@ class Event:
     content: str
     group_id: int
     time: str
+
+    def with_texts(self, change: Callable[[str], str]) -> Event:
+        """Return the event with ``change`` applied to its name and its content."""
+        return replace(self, name=change(self.name), content=change(self.content))
 
     def encode(self) -> bytes:
         """Return the event as compact JSON in UTF-8: the bytes that are sent."""

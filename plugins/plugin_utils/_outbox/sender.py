@@ -77,6 +77,7 @@ class Sender:
         self._transport: Transport | None = None
         self._client: Client | None = None
         self._found: Credentials | None = credentials
+        self._redactor = Redactor(())
         self._destination = destination
         self._decide = decide
         # None until the default chain has answered.
@@ -89,7 +90,9 @@ class Sender:
         """Send events once; return the error if they were not accepted. Raises nothing else."""
         try:
             client = self._ready_client()
-            error = client.send(batches([self._masked(event) for event in events])).error
+            # Secrets that only the default chain knows are still in them.
+            masked = [event.with_texts(self._redactor.text) for event in events]
+            error = client.send(batches(masked)).error
         except DeliveryError as exc:
             return exc
         except CloudMonitorError as exc:
@@ -103,13 +106,6 @@ class Sender:
             # They may have expired: the next attempt looks them up again.
             self._found_at = float("-inf")
         return error
-
-    def _masked(self, event: Event) -> Event:
-        """Return the event without the secrets that only the default chain knows."""
-        if self._found is None:
-            return event
-        redactor = Redactor(self._found.secrets)
-        return replace(event, name=redactor.text(event.name), content=redactor.text(event.content))
 
     def credentials(self) -> Credentials:
         """Return the credentials to sign with.
@@ -169,6 +165,7 @@ class Sender:
             return self._client
         transport = self._ready_transport()
         self._found = self.credentials()
+        self._redactor = Redactor(self._found.secrets)
         self._found_at = now
         source_ip = self._connection.source_ip or own_address()
         self._client = Client(self._connection, self._found, transport, source_ip)
