@@ -53,13 +53,15 @@ def send_events(
     single: bool,
     check_mode: bool,
     deliver: Deliver | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Deliver ``events`` and return the result of the task.
 
     ``params``: the validated connection options and ``report_errors``. ``environ``: the variables
     for credentials and proxies. ``single``: the event was not given in a list, so errors have no
     index. In check mode everything is validated and nothing is sent. ``deliver`` sends the events
-    and returns the members to add to the result (default: from this process, over HTTP).
+    and returns the members to add to the result (default: from this process, over HTTP, with
+    ``progress`` as the client calls it).
 
     The secrets are masked in the events before they are sent, and in the result.
     Raises InvalidInput when an event cannot be sent at all. Every other error is in the result.
@@ -79,7 +81,8 @@ def send_events(
         masked = [event.with_texts(redactor.text) for event in events]
         result["events"] = _shown(masked)
         if deliver is None:
-            result.update(_send_over_http(masked, connection, credentials, environ, params))
+            sent = _send_over_http(masked, connection, credentials, environ, params, progress)
+            result.update(sent)
         else:
             result.update(deliver(masked, connection, credentials))
     except CloudMonitorError as exc:
@@ -100,13 +103,15 @@ def _send_over_http(
     credentials: Credentials,
     environ: Mapping[str, str],
     params: Mapping[str, Any],
+    progress: Callable[[int, int], None] | None,
 ) -> dict[str, Any]:
     """Send from this process and return the members to add to the result."""
     if REQUESTS_IMPORT_ERROR is not None:
         raise MissingLibrary(missing_required_lib("requests"))
     transport = Transport(connection, environ)
     source_ip = connection.source_ip or own_address()
-    sent = Client(connection, credentials, transport, source_ip).send(batches(events))
+    client = Client(connection, credentials, transport, source_ip, progress=progress)
+    sent = client.send(batches(events))
     added: dict[str, Any] = {
         "changed": sent.delivered > 0,
         "delivered": sent.delivered,

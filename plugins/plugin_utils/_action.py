@@ -13,11 +13,13 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from ..module_utils._api.connection import Connection
 from ..module_utils._api.credentials import Credentials
 from ..module_utils._api.errors import CloudMonitorError, InvalidInput
 from ..module_utils._api.event import Event
+from ..module_utils._api.progress import Progress
 from ..module_utils._api.redact import Redactor
 from ..module_utils._event_task import (
     NOTHING_SENT,
@@ -114,7 +116,8 @@ class EventAction(ActionBase):
         if params["report_from"] == "target":
             deliver = partial(self._deliver_from_target, params, task_vars)
         check_mode = bool(self._task.check_mode)
-        result = send_events(events, params, environ, single, check_mode, deliver)
+        progress = Progress(show_progress).update
+        result = send_events(events, params, environ, single, check_mode, deliver, progress)
         if self._task.diff:
             result["diff"] = events_diff(result["events"], len(events))
         return result
@@ -152,6 +155,11 @@ class EventAction(ActionBase):
 
     def _environ(self) -> dict[str, str]:
         return task_environment(self)
+
+
+def show_progress(text: str) -> None:
+    """Show a line on standard error. A worker's line travels to the main process at once."""
+    Display().display(f"aliops.cloudmonitor: {text}", stderr=True)
 
 
 def task_environment(action: ActionBase) -> dict[str, str]:

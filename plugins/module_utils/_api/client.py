@@ -31,6 +31,8 @@ BACKOFF_FIRST = 0.5
 BACKOFF_MAX = 8.0
 # A task does not wait for a longer Retry-After. It gives up at once, and its error has the time.
 RETRY_AFTER_MAX = 30.0
+# How often a wait reports its progress.
+_STEP_SECONDS = 1.0
 
 
 class Poster(Protocol):
@@ -89,7 +91,10 @@ class Client:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
+        *,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
+        """``progress`` is called often, also during waits: accepted events, all events."""
         self._connection = connection
         self._credentials = credentials
         self._transport = transport
@@ -98,6 +103,9 @@ class Client:
         self._monotonic = monotonic
         self._sleep = sleep
         self._chance = chance
+        self._progress = progress
+        self._delivered = 0
+        self._total = 0
         self._redactor = Redactor(credentials.secrets)
         self._next_at = float("-inf")
         self._requests = 0
@@ -105,15 +113,17 @@ class Client:
     def send(self, batches: Sequence[Batch]) -> SendSummary:
         """Deliver ``batches`` in order and stop at the first that is not accepted."""
         self._requests = 0
-        delivered = 0
+        self._delivered = 0
+        self._total = sum(len(batch.events) for batch in batches)
         for number, batch in enumerate(batches):
             result = self._deliver(batch)
             if not isinstance(result, Delivered):
                 left = tuple(event for rest in batches[number:] for event in rest.events)
-                error = self._error(result, delivered, delivered + len(left))
-                return SendSummary(delivered, self._requests, left, error)
-            delivered += len(batch.events)
-        return SendSummary(delivered, self._requests)
+                error = self._error(result, self._delivered, self._total)
+                return SendSummary(self._delivered, self._requests, left, error)
+            self._delivered += len(batch.events)
+            self._report_progress()
+        return SendSummary(self._delivered, self._requests)
 
     def _deliver(self, batch: Batch) -> SendResult:
         """Send one batch until it is delivered, refused, or out of retries."""
@@ -124,8 +134,21 @@ class Client:
                 return result
             if result.after is not None and result.after > RETRY_AFTER_MAX:
                 return result
-            self._sleep(backoff(retry, self._chance(), result.after))
+            self._report_progress()
+            self._wait(backoff(retry, self._chance(), result.after))
             retry += 1
+
+    def _wait(self, seconds: float) -> None:
+        """Wait in steps, so that a long wait reports its progress."""
+        while self._progress is not None and seconds > _STEP_SECONDS:
+            self._sleep(_STEP_SECONDS)
+            seconds -= _STEP_SECONDS
+            self._report_progress()
+        self._sleep(seconds)
+
+    def _report_progress(self) -> None:
+        if self._progress is not None:
+            self._progress(self._delivered, self._total)
 
     def _attempt(self, batch: Batch) -> SendResult:
         wait = self._next_at - self._monotonic()

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import FrozenInstanceError, dataclass, field
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import pytest
@@ -85,7 +86,12 @@ class World:
         self.slept.append(seconds)
         self.now += seconds
 
-    def client(self, retries: int = 3, chance: Callable[[], float] = lambda: 1.0) -> Client:
+    def client(
+        self,
+        retries: int = 3,
+        chance: Callable[[], float] = lambda: 1.0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Client:
         return Client(
             Connection(ENDPOINT, retries=retries),
             KEY,
@@ -95,6 +101,7 @@ class World:
             monotonic=lambda: 1000 + self.now,
             sleep=self.sleep,
             chance=chance,
+            progress=progress,
         )
 
 
@@ -422,3 +429,16 @@ def test_every_way_of_getting_no_answer_has_its_advice(kind: str, advice: str) -
 
     assert (verdict.kind, verdict.problem) == (kind, "why")
     assert advice in verdict.advice
+
+
+def test_progress_is_reported_after_each_request_and_once_a_second_during_waits() -> None:
+    later = Response(503, {"retry-after": "7"}, b"")
+    world, seen = World([OK, later]), list[tuple[float, int, int]]()
+    client = world.client(progress=lambda done, total: seen.append((world.now, done, total)))
+
+    assert client.send(batches(events_of(250))).delivered == 250
+    assert [(done, total) for _at, done, total in seen[:2]] == [(100, 250), (100, 250)]
+    assert [done for _at, done, _total in seen[-2:]] == [200, 250]
+    times = [at for at, _done, _total in seen]
+    assert max(later - at for at, later in pairwise(times)) <= 1.0
+    assert sum(world.slept) == pytest.approx(7.0 + 2 * MIN_INTERVAL, abs=0.1)
