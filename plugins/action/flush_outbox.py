@@ -9,9 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ansible import constants as C
 from ansible.module_utils.basic import missing_required_lib
-from ansible.plugins.loader import callback_loader
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connection import (
     parse_connection,
@@ -35,16 +33,14 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event_task im
     known_secrets,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import (
-    CONNECTION_OPTIONS,
     from_environment,
     override_options,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import EventAction
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
-    check_boolean,
     check_paths,
-    default_outbox,
-    without_empty_variables,
+    configured_options,
+    find_outbox,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.destination import (
     Account,
@@ -62,9 +58,6 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.sender
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
 
-_CALLBACK = "aliops.cloudmonitor.deployment_events"
-_VARIABLE = "CLOUDMONITOR_OUTBOX"
-
 
 class ActionModule(EventAction):
     """Delivers what earlier runs could not."""
@@ -81,12 +74,10 @@ class ActionModule(EventAction):
         self, args: dict[str, Any], environ: Mapping[str, str], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
         """Flush the outbox, or in check mode count what is in it."""
-        configured = _configured()
+        configured = configured_options()
         below = {**configured, **from_environment(args, environ)}
         below.pop("access_key_id", None)  # it needs its secret, see with_id
-        below["outbox"] = environ.get(_VARIABLE) or _outbox(configured)
-        if not args.get("outbox"):
-            args.pop("outbox", None)
+        below["outbox"] = find_outbox(args.pop("outbox", None), environ, configured)
         params = self.validated(override_options(below, args), flush_outbox_spec(), environ)
         check_paths(params)
         connection = parse_connection(params)
@@ -140,24 +131,3 @@ def _result(flushed: Flushed) -> dict[str, Any]:
     if flushed.error is not None:
         result.update(error_result(flushed.error, "fail", undelivered=None))
     return result
-
-
-def _configured() -> dict[str, Any]:
-    """Return what ``ansible.cfg`` says of the callback: its outbox and its connection."""
-    # Loading the class makes its options known, under the name that it has there.
-    callback = callback_loader.get(_CALLBACK, class_only=True)
-    found = {}
-    for name in ("outbox", *(option.name for option in CONNECTION_OPTIONS)):
-        with without_empty_variables():
-            value, origin = C.config.get_config_value_and_origin(
-                name, plugin_type="callback", plugin_name=callback._load_name
-            )
-        check_boolean(name, value, origin)
-        # The environment is looked at by ourselves: empty means unset, and a task has its own.
-        if value not in (None, "") and origin != "default" and not origin.startswith("env: "):
-            found[name] = value
-    return found
-
-
-def _outbox(configured: Mapping[str, Any]) -> str:
-    return str(configured.get("outbox") or default_outbox())

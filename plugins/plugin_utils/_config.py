@@ -14,11 +14,15 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.module_utils.parsing.convert_bool import BOOLEANS_FALSE
+from ansible.plugins.loader import callback_loader
 
 from ..module_utils._api.errors import ConfigurationError
 from ..module_utils._api.paths import check_home
+from ..module_utils._options import CONNECTION_OPTIONS
 
+CALLBACK = "aliops.cloudmonitor.deployment_events"
 SECTION = "callback_deployment_events"
+OUTBOX_VARIABLE = "CLOUDMONITOR_OUTBOX"
 # Empty, this variable disables the failure event.
 _MAY_BE_EMPTY = "CLOUDMONITOR_FAILURE_EVENT"
 
@@ -114,3 +118,37 @@ def default_outbox() -> str:
     It is computed here, because a templated default does not work in callbacks.
     """
     return str(Path(C.config.get_config_value("ANSIBLE_HOME")) / "aliops.cloudmonitor")
+
+
+def configured_options() -> dict[str, Any]:
+    """Return the outbox and the connection options that ``ansible.cfg`` sets for the callback.
+
+    Raises ConfigurationError.
+    """
+    # Loading the class makes its options known, under the name that it has there.
+    callback = callback_loader.get(CALLBACK, class_only=True)
+    found = {}
+    for name in ("outbox", *(option.name for option in CONNECTION_OPTIONS)):
+        with without_empty_variables():
+            value, origin = C.config.get_config_value_and_origin(
+                name, plugin_type="callback", plugin_name=callback._load_name
+            )
+        check_boolean(name, value, origin)
+        # Tasks read the environment themselves: empty means unset, and a task has its own.
+        if value not in (None, "") and origin != "default" and not origin.startswith("env: "):
+            found[name] = value
+    return found
+
+
+def find_outbox(
+    given: str | None, environ: Mapping[str, str], configured: Mapping[str, Any]
+) -> str:
+    """Return the directory of the outbox that a task uses.
+
+    ``given``: the option of the task. ``environ``: the task's environment. ``configured``: the
+    options of the callback in ``ansible.cfg``. Raises ConfigurationError.
+    """
+    found = given or environ.get(OUTBOX_VARIABLE) or configured.get("outbox") or default_outbox()
+    path = os.path.expanduser(os.path.expandvars(str(found)))
+    check_paths({"outbox": path})
+    return path
