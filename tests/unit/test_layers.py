@@ -110,7 +110,7 @@ WRITING = frozenset(
     "write_text write_bytes mkdir makedirs unlink rename replace rmdir rmtree touch utime "
     "ftruncate truncate link symlink_to chmod fsync".split()
 )
-STORAGE = ("files.py", "storage.py", "dead_letters.py")
+STORAGE = ("files.py", "storage.py", "dead_letters.py", "log.py")
 
 
 @pytest.mark.parametrize("path", sorted((PLUGINS / "plugin_utils/_outbox").glob("*.py")), ids=label)

@@ -18,6 +18,7 @@ across a fork, nothing needs a database's locks on NFS, and people can read it::
                        reserve     space for the finish, given up when the disk is full
     <outbox>/dead/<id>.jsonl       events that were refused or grew too old, see dead_letters.py
     <outbox>/damaged/<id>/         folders that could not be read
+    <outbox>/courier.log           attempts and decisions, see log.py; courier.log.1 is older
 
 Folders are 0700, files 0600. Anything that is not a file of ours is refused, see files.py.
 """
@@ -56,6 +57,7 @@ from .files import (
     replace_file,
     sync_folder,
 )
+from .log import CourierLog
 from .waiting_time import WaitingTime
 
 # Means that there is something new in the folder. A process ignores it by default, so that it may
@@ -347,6 +349,7 @@ class Outbox:
         self.dead = self.root / "dead"
         self.damaged = self.root / "damaged"
         self.dead_letters = DeadLetters(self.dead, self._move_to_damaged)
+        self.log = CourierLog(self.root)
 
     def prepare(self) -> None:
         """Make the folders, private to this user. Raises OutboxError."""
