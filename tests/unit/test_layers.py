@@ -30,6 +30,12 @@ FOLDERS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         ("plugin_utils/_outbox", "plugin_utils/_deployment", "module_utils/_api"),
         (),
     ),
+    (
+        "plugin_utils/_history",
+        ("plugin_utils/_history", "plugin_utils/_outbox", "plugin_utils/_deployment",
+         "module_utils/_api"),
+        (),
+    ),
     ("plugin_utils/_check", ("plugin_utils", "module_utils"), ("ansible",)),
     (
         "plugin_utils/_callback",
@@ -39,7 +45,8 @@ FOLDERS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ),
     (
         "plugin_utils",
-        ("plugin_utils/_outbox", "plugin_utils/_deployment", "module_utils"),
+        ("plugin_utils/_outbox", "plugin_utils/_history", "plugin_utils/_deployment",
+         "module_utils"),
         ("ansible",),
     ),
     ("action", ("plugin_utils", "module_utils"), ("ansible",)),
@@ -110,7 +117,7 @@ WRITING = frozenset(
     "write_text write_bytes mkdir makedirs unlink rename replace rmdir rmtree touch utime "
     "ftruncate truncate link symlink_to chmod fsync".split()
 )
-STORAGE = ("files.py", "storage.py", "dead_letters.py", "log.py")
+STORAGE = ("files.py", "storage.py", "dead_letters.py", "log.py", "history.py")
 
 
 @pytest.mark.parametrize("path", sorted((PLUGINS / "plugin_utils/_outbox").glob("*.py")), ids=label)

@@ -11,7 +11,6 @@ file, is kept in ``dead/<folder>.2.jsonl``, and so on. A folder's name has no pe
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import time
@@ -32,8 +31,11 @@ from .files import (
     open_file,
     parse_record,
     read_lines,
+    try_lock,
 )
 
+# Why an event will not be sent again: the ``kind`` of its letter.
+EXPIRED, REFUSED, UNREADABLE = "expired", "refused", "unreadable"
 _SUFFIX = ".jsonl"
 _MAX_FILES = 10_000
 _MAX_BYTES = 67_108_864
@@ -138,7 +140,7 @@ class DeadLetters:
         """Keep other processes from sending the same letters. Raises OSError, EBUSY if one does."""
         descriptor = self._open_lock(_RETRY_LOCK)
         try:
-            if not _try_lock(descriptor):
+            if not try_lock(descriptor):
                 raise _busy(self._folder)
             yield
         finally:
@@ -163,7 +165,7 @@ class DeadLetters:
         descriptor = self._open_lock(_LOCK)
         try:
             until = time.monotonic() + self._wait_seconds
-            while not (locked := _try_lock(descriptor)) and time.monotonic() < until:
+            while not (locked := try_lock(descriptor)) and time.monotonic() < until:
                 time.sleep(_POLL_SECONDS)
             # A process that holds it for so long was stopped. The next letter does not wait again.
             self._wait_seconds = _LOCK_SECONDS if locked else 0.0
@@ -183,14 +185,6 @@ class DeadLetters:
 def folder_name(path: Path) -> str:
     """Return the name of the folder whose letters are in a file."""
     return path.name.partition(".")[0]
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _busy(folder: Path) -> OSError:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ...module_utils._api.errors import DeliveryError
 from ...module_utils._api.event import Event
+from .dead_letters import EXPIRED, REFUSED, UNREADABLE
 from .destination import is_undecided
 from .liveness import Uptime, uptime
 from .records import RunRecord, is_final, missing_finish, missing_start, read_events
@@ -24,6 +25,9 @@ from .waiting_time import WaitingTime
 # An event has at most some 4,500 bytes, so that these fit into one request with its limits of
 # 100 events and 500,000 bytes.
 _TOGETHER = 90
+
+# The kind of a dead letter, and its reason for people.
+Reason = tuple[str, str]
 
 Send = Callable[[Sequence[Event]], "DeliveryError | None"]
 
@@ -197,13 +201,14 @@ class Delivery:
             self._pass(line)
             self._remember()
 
-    def _why_give_up(self, line: _Line) -> str | None:
+    def _why_give_up(self, line: _Line) -> Reason | None:
         """Return why a line will not be sent, None if it will be."""
         if not line.events:
-            return "the line of the journal cannot be read"
+            return UNREADABLE, "the line of the journal cannot be read"
         if self._age(line.entry.end) > self._ttl:
-            return f"not delivered within {self._ttl / 3600:g} hours"
-        return self._refusals.get(line.entry.end)
+            return EXPIRED, f"not delivered within {self._ttl / 3600:g} hours"
+        refusal = self._refusals.get(line.entry.end)
+        return None if refusal is None else (REFUSED, refusal)
 
     def _pass(self, line: _Line) -> None:
         self._lines.remove(line)
@@ -215,10 +220,11 @@ class Delivery:
         with suppress(OSError):
             self.folder.set_delivered(self._done_to)
 
-    def _add_dead_letter(self, line: _Line, reason: str) -> None:
+    def _add_dead_letter(self, line: _Line, why: Reason) -> None:
         record = line.entry.record or {}
         letter: dict[str, Any] = {
-            "reason": reason,
+            "kind": why[0],
+            "reason": why[1],
             "added_at": self._clock(),
             "at": record.get("at"),
             "destination": self.destination,

@@ -10,6 +10,7 @@ another user, a file of gigabytes. Everything is therefore opened with ``open_fi
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import stat
@@ -153,13 +154,14 @@ def _split(chunks: Iterable[bytes], begin: int) -> Iterator[Line]:
             kept.clear()
 
 
-def replace_file(path: Path, text: str, durable: bool = False) -> None:
+def replace_file(path: Path, text: str | bytes, durable: bool = False) -> None:
     """Write a file so that a reader sees the old text or the new one, never half.
 
     With ``durable`` this is true even after a power cut. Raises OSError.
     """
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
     with closing(_Beside(path)) as beside:
-        beside.write(text.encode("utf-8", "replace"), durable)
+        beside.write(data, durable)
         beside.replace()
 
 
@@ -297,6 +299,15 @@ def _take_back(descriptor: int, written: int) -> None:
         end = os.lseek(descriptor, 0, os.SEEK_CUR)
         if os.fstat(descriptor).st_size == end:
             os.ftruncate(descriptor, end - written)
+
+
+def try_lock(descriptor: int) -> bool:
+    """Take the flock of an open file unless another process has it; return whether it is ours."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def private_folder(path: Path) -> None:

@@ -17,6 +17,7 @@ across a fork, nothing needs a database's locks on NFS, and people can read it::
                        waited      for how long the lines of the journal have waited
                        reserve     space for the finish, given up when the disk is full
     <outbox>/dead/<id>.jsonl       events that were refused or grew too old, see dead_letters.py
+    <outbox>/history/<month>.jsonl the deployments that have ended, see history.py
     <outbox>/damaged/<id>/         folders that could not be read
     <outbox>/courier.log           attempts and decisions, see log.py; courier.log.1 is older
 
@@ -57,6 +58,7 @@ from .files import (
     replace_file,
     sync_folder,
 )
+from .history import DEFAULT_KEEP_DAYS, History
 from .log import CourierLog
 from .waiting_time import WaitingTime
 
@@ -343,13 +345,15 @@ class Folder:
 class Outbox:
     """The folder that holds the events of all deployments of one user."""
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, history_keep: float = DEFAULT_KEEP_DAYS) -> None:
+        """``history_keep``: days for which the history is kept; 0 turns it off."""
         self.root = Path(root)
         self.runs = self.root / "runs"
         self.dead = self.root / "dead"
         self.damaged = self.root / "damaged"
         self.dead_letters = DeadLetters(self.dead, self._move_to_damaged)
         self.log = CourierLog(self.root)
+        self.history = History(self.root / "history", history_keep, self._move_to_damaged)
 
     def prepare(self) -> None:
         """Make the folders, private to this user. Raises OutboxError."""
@@ -467,7 +471,7 @@ class Outbox:
 
     def _remove_leftovers(self) -> None:
         """Remove what killed processes have left: folders being removed, files being replaced."""
-        folders = (self.root, self.runs, self.dead, self.damaged)
+        folders = (self.root, self.runs, self.dead, self.damaged, self.root / "history")
         found = [path for folder in folders for path in _leftovers(folder)]
         if not found:
             return
@@ -484,8 +488,9 @@ class Outbox:
 
 def _leftovers(folder: Path) -> list[Path]:
     """Return the names that ``hidden_name`` makes, which are there for a moment only."""
-    with os.scandir(folder) as entries:
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
         return [Path(entry.path) for entry in entries if _LEFTOVER.fullmatch(entry.name)]
+    return []
 
 
 def is_handover_requested(lock: int) -> bool:
