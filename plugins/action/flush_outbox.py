@@ -22,6 +22,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentia
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
     CloudMonitorError,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.progress import Progress
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.redact import Redactor
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.transport import (
     REQUESTS_IMPORT_ERROR,
@@ -36,7 +37,10 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options impor
     from_environment,
     override_options,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import EventAction
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import (
+    EventAction,
+    show_progress,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
     check_paths,
     configured_options,
@@ -50,13 +54,22 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.flush 
     HAND_OVER_SECONDS,
     Flush,
     Flushed,
+    FlushProgress,
     count,
+    count_waiting,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.flush_text import (
+    counted_message,
+    flushed_message,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.sender import (
     Sender,
     ask_chain,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
+    Outbox,
+    OutboxError,
+)
 
 
 class ActionModule(EventAction):
@@ -80,27 +93,35 @@ class ActionModule(EventAction):
         below["outbox"] = find_outbox(args.pop("outbox", None), environ, configured)
         params = self.validated(override_options(below, args), flush_outbox_spec(), environ)
         check_paths(params)
-        connection = parse_connection(params)
         outbox = Outbox(params["outbox"])
         del task_vars  # nothing of the host is wanted
-        if self._task.check_mode:
-            return _result(_counted(outbox))
-        outbox.prepare()
         try:
+            connection = parse_connection(params)
+            if self._task.check_mode:
+                counted = _counted(outbox)
+                return {**_result(counted, outbox), "msg": counted_message(counted, params["dead"])}
+            outbox.prepare()
             if REQUESTS_IMPORT_ERROR is not None:
                 raise MissingLibrary(missing_required_lib("requests"))
             key_id = configured.get("access_key_id")
             credentials, account = _credentials(params, with_id(environ, key_id))
-            sender = Sender(connection, credentials, environ)
+            progress = FlushProgress(
+                Progress(show_progress), lambda: count_waiting(outbox, account)
+            )
+            sender = Sender(connection, credentials, environ, progress=progress.update)
             sender.check()
+        except OutboxError:
+            raise
         except CloudMonitorError as exc:
-            failure = {**_result(count(outbox)), **error_result(exc, "fail", undelivered=None)}
+            failure = _result(count(outbox), outbox, exc)
             return dict(Redactor(known_secrets(params, environ)).value(failure))
         # A courier that is asked for a folder may be in the middle of a try.
         patience = connection.timeout + HAND_OVER_SECONDS
-        flush = Flush(outbox, account, sender.send, patience)
-        flushed = flush.run(params["dead"])
-        return dict(Redactor(credentials.secrets).value(_result(flushed)))
+        flushed = Flush(outbox, account, sender.send, patience, progress=progress).run(
+            params["dead"]
+        )
+        result = _result(flushed, outbox, flushed.error)
+        return dict(Redactor(credentials.secrets).value(result))
 
 
 def _credentials(
@@ -120,14 +141,16 @@ def _counted(outbox: Outbox) -> Flushed:
     return count(outbox)
 
 
-def _result(flushed: Flushed) -> dict[str, Any]:
-    result: dict[str, Any] = {
+def _result(
+    flushed: Flushed, outbox: Outbox, error: CloudMonitorError | None = None
+) -> dict[str, Any]:
+    failure = {} if error is None else error_result(error, "fail", undelivered=None)
+    return {
+        **failure,
+        "msg": flushed_message(flushed, outbox.root, error),
         "changed": flushed.changed,
         "delivered": flushed.delivered,
         "pending": flushed.pending,
         "dead": flushed.dead,
         "dead_count": flushed.dead_count,
     }
-    if flushed.error is not None:
-        result.update(error_result(flushed.error, "fail", undelivered=None))
-    return result

@@ -37,7 +37,7 @@ options:
 attributes:
   check_mode:
     support: full
-    details: Counts what is in the outbox and sends nothing.
+    details: Counts what is in the outbox, reports what a flush would do, and changes nothing.
   diff_mode:
     support: none
   idempotent:
@@ -62,6 +62,19 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description:
+    - The numbers in one sentence. C(refused) counts the dead letters that are in the outbox now.
+    - If the task fails, the message also contains the error, the directory that keeps the events, and the next command.
+  returned: always
+  type: str
+  sample: Delivered 4, waiting 0, refused 2.
+changed:
+  description:
+    - Whether the task delivered an event or dropped one. An event is dropped when the service refuses it, so that it becomes a
+      dead letter, or when O(dead=drop) deletes its dead letter.
+  returned: always
+  type: bool
 delivered:
   description: How many events the service has accepted.
   returned: always

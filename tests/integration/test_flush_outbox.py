@@ -78,6 +78,7 @@ def test_it_delivers_what_is_left_and_check_mode_only_counts(project: Project) -
 
     first, second = flush(project, {}, {})
     assert told(first) == (3, 0, 2, True, False)
+    assert first["msg"] == "Delivered 3, waiting 0, refused 2."
     assert told(second) == (0, 0, 2, False, False)
     assert [event["event"] for event in project.events(id="A")] == ALL_EVENTS
     assert {letter["deployment"] for letter in second["dead"]} == {"B"}
@@ -196,7 +197,8 @@ def test_in_an_outage_it_fails_with_advice_and_loses_nothing(project: Project) -
 
     (failed,) = flush(project, {"retries": 0})
 
-    assert told(failed)[:3] == (0, 6, 0)
+    assert told(failed)[:4] == (0, 6, 0, False)
+    assert f"The waiting events are safe in {project.outbox}." in failed["msg"]
     assert (failed["failed"], failed["error"]["kind"]) == (True, "server_error")
     assert project.receiver.url in failed["msg"]
     assert "undelivered" not in failed

@@ -17,6 +17,7 @@ from typing import Any
 
 from ...module_utils._api.errors import DeliveryError, Outcome
 from ...module_utils._api.event import Event
+from ...module_utils._api.progress import Progress
 from .dead_letters import folder_name
 from .delivery import Delivery, Send
 from .destination import Account
@@ -37,7 +38,9 @@ class Flushed:
     """The result of a flush. ``pending`` and ``dead`` are what is left in the outbox.
 
     ``dead`` lists deployment, reason and events of the first 100 dead letters, and
-    ``dead_count`` counts all. ``error`` is None if nothing went wrong.
+    ``dead_count`` counts all. ``changed``: whether the flush delivered an event or dropped one,
+    that is, moved it to the dead letters or deleted a dead letter. ``error`` is None if nothing
+    went wrong.
     """
 
     delivered: int
@@ -46,6 +49,33 @@ class Flushed:
     dead_count: int
     changed: bool
     error: DeliveryError | None = None
+
+
+class FlushProgress:
+    """Shows how many of the account's events one flush has delivered.
+
+    The events are counted when the first line is due, because that takes a moment.
+    """
+
+    def __init__(self, progress: Progress, count_left: Callable[[], int]) -> None:
+        """``count_left`` returns how many events still wait for the account."""
+        self._progress = progress
+        self._count_left = count_left
+        self._total: int | None = None
+        self._delivered = 0
+
+    def add(self, delivered: int) -> None:
+        """Note that a request has delivered events."""
+        self._delivered += delivered
+
+    def update(self, sent: int = 0, _of: int = 0) -> None:
+        """Show a line if one is due. ``sent``: accepted events of the present call of send."""
+        if not self._progress.is_due:
+            return
+        delivered = self._delivered + sent
+        if self._total is None:
+            self._total = self._delivered + self._count_left()
+        self._progress.update(delivered, max(delivered, self._total))
 
 
 class Flush:
@@ -59,6 +89,8 @@ class Flush:
         patience: float,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        *,
+        progress: FlushProgress | None = None,
     ) -> None:
         """``patience``: seconds to wait in all until couriers of runs that are over hand over."""
         self._outbox = outbox
@@ -67,6 +99,7 @@ class Flush:
         self._patience = patience
         self._monotonic = monotonic
         self._sleep = sleep
+        self._progress = progress
         self._delivered = 0
         self._changed = False
         # An error of the service, and one of the outbox, which is no reason to stop.
@@ -107,6 +140,7 @@ class Flush:
         for folder in self._outbox.folders():
             if self._service_failed:
                 break
+            self._show_progress()
             if not self._take(folder) and self._request(folder):
                 requested.append(folder)
         self._wait_for(requested)
@@ -139,6 +173,7 @@ class Flush:
         until = self._monotonic() + self._patience
         while requested and not self._service_failed and self._monotonic() < until:
             self._sleep(_POLL_SECONDS)
+            self._show_progress()
             requested = self._not_handed_over(requested)
         # A courier must not part with a folder that no flush waits for any more. One of them may
         # have done so while another one's events were delivered.
@@ -158,8 +193,9 @@ class Flush:
     def _deliver(self, delivery: Delivery, lock: int) -> None:
         try:
             while delivery.pending:
+                before = delivery.pending
                 error = delivery.step(self._counted)
-                self._changed = True
+                self._changed = self._changed or delivery.pending < before
                 if error is not None:
                     self._error = error
                     if error.keep:
@@ -173,7 +209,14 @@ class Flush:
         error = self._send(events)
         if error is None:
             self._delivered += len(events)
+            self._changed = True
+            if self._progress is not None:
+                self._progress.add(len(events))
         return error
+
+    def _show_progress(self) -> None:
+        if self._progress is not None:
+            self._progress.update()
 
     def _handle_dead_letters(self, dead: str) -> None:
         """Send the dead letters again, or remove all of them. Raises OSError."""
@@ -229,14 +272,21 @@ def _key(letter: dict[str, Any]) -> str:
     return json.dumps(letter, sort_keys=True)
 
 
-def count(outbox: Outbox) -> Flushed:
-    """Return what is in the outbox, even while it is delivered. Changes nothing."""
-    pending = 0
+def count_waiting(outbox: Outbox, account: Account | None = None) -> int:
+    """Return how many events wait, with ``account`` only those for it. Changes nothing."""
+    waiting = 0
     for folder in outbox.folders():
         with suppress(OSError, DamagedFolder):
             delivery = Delivery(outbox, folder, math.inf, time.time)
             delivery.refresh()
-            pending += delivery.events
+            if account is None or delivery.destination in account.accepted:
+                waiting += delivery.events
+    return waiting
+
+
+def count(outbox: Outbox) -> Flushed:
+    """Return what is in the outbox, even while it is delivered. Changes nothing."""
+    pending = count_waiting(outbox)
     dead: list[dict[str, Any]] = []
     number = 0
     for path in outbox.dead_letters.files():

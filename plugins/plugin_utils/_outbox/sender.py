@@ -62,13 +62,16 @@ class Sender:
         directory: str | None = None,
         destination: str | None = None,
         decide: Callable[[str], None] = lambda _destination: None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
         """``credentials``: None to find them with the default chain of alibabacloud-credentials.
 
         ``environ``: where the proxies are looked up. ``directory``: the working directory for the
         default chain, because its files may name others by relative paths; None for any.
         ``destination``: whose events these are, None for the first account that is found.
-        ``decide`` is called with the destination when the chain has decided it.
+        ``decide`` is called with the destination when the chain has decided it, ``progress`` as
+        the client calls it.
         """
         self._connection = connection
         self._given = credentials
@@ -80,6 +83,7 @@ class Sender:
         self._redactor = Redactor(())
         self._destination = destination
         self._decide = decide
+        self._progress = progress
         # None until the default chain has answered.
         self.account: Account | None = None
         if credentials is not None and destination is not None:
@@ -168,7 +172,9 @@ class Sender:
         self._redactor = Redactor(self._found.secrets)
         self._found_at = now
         source_ip = self._connection.source_ip or own_address()
-        self._client = Client(self._connection, self._found, transport, source_ip)
+        self._client = Client(
+            self._connection, self._found, transport, source_ip, progress=self._progress
+        )
         return self._client
 
 

@@ -19,6 +19,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors im
     Outcome,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.event import Event
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.progress import Progress
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.dead_letters import (
     DeadLetters,
 )
@@ -28,7 +29,9 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.destin
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.flush import (
     SHOWN_LETTERS,
     Flush,
+    FlushProgress,
     count,
+    count_waiting,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.liveness import (
     host_identity,
@@ -222,6 +225,7 @@ def test_trouble_stops_at_the_first_request_and_keeps_all(outbox: Outbox) -> Non
     assert len(service.requests) == 1
     assert flushed.pending == 6
     assert flushed.error is not None
+    assert not flushed.changed, "nothing was delivered or dropped"
 
 
 def test_a_refused_key_does_not_turn_the_whole_outbox_into_dead_letters(outbox: Outbox) -> None:
@@ -232,6 +236,7 @@ def test_a_refused_key_does_not_turn_the_whole_outbox_into_dead_letters(outbox: 
     assert (flushed.pending, flushed.delivered) == (4, 0)
     assert flushed.dead_count == 2
     assert flushed.error is not None
+    assert flushed.changed, "two events became dead letters"
 
 
 def test_one_wrong_event_does_not_keep_the_others(outbox: Outbox) -> None:
@@ -395,3 +400,26 @@ def test_something_else_in_place_of_dead_letters_is_moved_out_of_the_way(
     assert [path.name for path in outbox.damaged.iterdir()] == (
         [] if "link" in kind else ["a.jsonl"]
     )
+
+
+def test_a_long_flush_shows_how_many_of_the_account_s_events_are_delivered(outbox: Outbox) -> None:
+    for number in range(3):
+        left_behind(outbox, f"mine{number}", finished=True)
+    left_behind(outbox, "theirs", finished=True, destination="key:Other")
+    clock, lines = Clock(), list[str]()
+    account = Account.of_given(DESTINATION)
+    progress = FlushProgress(
+        Progress(lines.append, clock.monotonic), lambda: count_waiting(outbox, account)
+    )
+
+    class Slow(Service):
+        def send(self, events: Sequence[Event]) -> DeliveryError | None:
+            clock.now += 4
+            progress.update()
+            clock.now += 3
+            return super().send(events)
+
+    flush = Flush(outbox, account, Slow().send, PATIENCE, clock.monotonic, progress=progress)
+
+    assert flush.run("keep").delivered == 6
+    assert lines == [f"{number} of 6 events delivered" for number in (2, 4, 6)]
