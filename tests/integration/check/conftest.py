@@ -14,69 +14,53 @@ from pathlib import Path
 import pytest
 from cloudmonitor_receiver import Receiver
 
-from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import Project
+from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
+    Ended,
+    Project,
+)
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
     SECRET,
     TOKEN,
     ansible_playbook,
+)
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils._check.checks import (
+    Told,
 )
 
 PLAYBOOK = "aliops.cloudmonitor.check"
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a check has said."""
+class Shown(Told):
+    """What a run of the check playbook has shown."""
 
     rc: int
     output: str
 
-    def lines(self, task: str) -> list[str]:
-        """The lines of one of its lists, none when it is not there."""
-        part = self.output.partition(f"TASK [{task}]")[2].partition("\nTASK [")[0]
+
+def shown(ended: Ended) -> Shown:
+    """Read the lists of the playbook; a list that it does not show is empty."""
+
+    def lines(task: str) -> list[str]:
+        part = ended.output.partition(f"TASK [{task}]")[2].partition("\nTASK [")[0]
         found = re.search(r'"msg": (\[.*?^    \])', part, re.MULTILINE | re.DOTALL)
-        shown: list[str] = json.loads(found.group(1)) if found else []
-        return shown
+        listed: list[str] = json.loads(found.group(1)) if found else []
+        return listed
 
-    @property
-    def checks(self) -> dict[str, str]:
-        """The state of each check, and what it says; of several lines of a name the worst."""
-        rank = ["ok", "skipped", "note", "WRONG"]
-        found: dict[str, str] = {}
-        for line in self.lines("What was found"):
-            state, name, text = line[:8].strip(), line[9:22].strip(), line[23:]
-            if rank.index(state) >= rank.index(found.get(name, "ok").split()[0]):
-                found[name] = f"{state} {text}"
-        return found
-
-    @property
-    def states(self) -> dict[str, str]:
-        return {name: told.split()[0] for name, told in self.checks.items()}
-
-    @property
-    def wrong(self) -> list[str]:
-        """The names of the checks that found something wrong."""
-        return [name for name, state in self.states.items() if state == "WRONG"]
-
-    @property
-    def fixes(self) -> str:
-        return "\n".join(self.lines("What to fix"))
-
-    @property
-    def notes(self) -> str:
-        return "\n".join(self.lines("Worth knowing"))
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """The value of each setting and where it comes from, with single spaces."""
-        rows = [line.split() for line in self.lines("Where the settings come from")]
-        return {row[0]: " ".join(row[1:]) for row in rows}
+    return Shown(
+        lines("Where the settings come from"),
+        lines("What was found"),
+        lines("Worth knowing"),
+        lines("What to fix"),
+        ended.rc,
+        ended.output,
+    )
 
 
 class Checked(Project):
     """A project whose set-up is checked."""
 
-    def check(self, *arguments: str, warned: bool = False, **variables: str | None) -> Told:
+    def check(self, *arguments: str, warned: bool = False, **variables: str | None) -> Shown:
         """Run the check at its most talkative; a warning or a secret in it is an error.
 
         ``warned``: Ansible itself warns of a value that it does not take for the callback.
@@ -86,7 +70,7 @@ class Checked(Project):
         assert bool(ended.warnings) is warned, ended.output
         assert SECRET not in ended.output
         assert TOKEN not in ended.output
-        told = Told(ended.rc, ended.output)
+        told = shown(ended)
         assert (told.rc == 2) is bool(told.wrong), ended.output
         assert bool(told.fixes) is bool(told.wrong), ended.output
         return told

@@ -15,7 +15,10 @@ from ansible_collections.aliops.cloudmonitor.tests.docs_examples import (
     literals,
     tables,
 )
-from ansible_collections.aliops.cloudmonitor.tests.integration.check.conftest import Checked, Told
+from ansible_collections.aliops.cloudmonitor.tests.integration.check.conftest import (
+    Checked,
+    shown,
+)
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
 
 # The results do not depend on the version of ansible-core.
@@ -37,11 +40,11 @@ def test_the_commands_and_the_lists_are_as_the_guide_says(project: Checked) -> N
     broken = reader.type(COMMAND, ALIBABA_CLOUD_ACCESS_KEY_ID=None)
     assert broken.rc == 2, broken.output
 
-    names = list(Told(broken.rc, broken.output).checks)
+    names = list(shown(broken).checks)
     lists, checks = tables(GUIDE)
     assert [name for row in checks[1:] for name in literals(row[0])] == names
     (sample,) = blocks(GUIDE, "text")
-    shown = re.findall(r"^(?:ok|WRONG|skipped) +(\w+(?: event)?) ", sample.text, re.MULTILINE)
-    assert shown == names
+    sampled = re.findall(r"^(?:ok|WRONG|skipped) +(\w+(?: event)?) ", sample.text, re.MULTILINE)
+    assert sampled == names
     for row in lists[1:]:
         assert f"TASK [{literals(row[0])[0]}]" in broken.output

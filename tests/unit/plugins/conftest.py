@@ -73,6 +73,20 @@ def set_up(
     return monkeypatch
 
 
+@pytest.fixture
+def enabled(set_up: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The same, with the callback enabled."""
+    known = C.config.get_config_value
+    set_up.setattr(
+        C.config,
+        "get_config_value",
+        lambda name, *args, **kwargs: (
+            [reader.CALLBACK] if name == "CALLBACKS_ENABLED" else known(name, *args, **kwargs)
+        ),
+    )
+    return set_up
+
+
 def probe_answer(settings: CourierSettings) -> ProbeResult:
     """A courier that works; real ones run in tests/integration/check."""
     key = settings.credentials

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible import constants as C
 from cloudmonitor_receiver import Receiver
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentials import (
@@ -19,7 +18,6 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentia
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check import checkup
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.checkup import Checkup
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.reader import (
-    CALLBACK,
     read_settings,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.launch import (
@@ -49,19 +47,6 @@ def check(courier: Courier, check_mode: bool = False, send: bool = False) -> dic
 
 def states(result: dict[str, Any]) -> dict[str, str]:
     return {line[9:22].strip(): line[:8].strip() for line in result["checks"]}
-
-
-@pytest.fixture
-def enabled(set_up: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    known = C.config.get_config_value
-    set_up.setattr(
-        C.config,
-        "get_config_value",
-        lambda name, *args, **kwargs: (
-            [CALLBACK] if name == "CALLBACKS_ENABLED" else known(name, *args, **kwargs)
-        ),
-    )
-    return set_up
 
 
 def test_a_courier_is_started_with_the_settings_of_a_run(
