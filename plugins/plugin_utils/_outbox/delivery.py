@@ -13,18 +13,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from ...module_utils._api.batch import MAX_BYTES, MAX_EVENTS
 from ...module_utils._api.errors import DeliveryError
 from ...module_utils._api.event import Event
 from .dead_letters import EXPIRED, REFUSED, UNREADABLE
 from .destination import is_undecided
 from .liveness import Uptime, uptime
-from .records import RunRecord, is_final, missing_finish, missing_start, read_events
+from .records import QueueRecord, RunRecord, is_final, missing_finish, missing_start, read_events
 from .storage import Entry, Folder, Outbox, damage_reported
 from .waiting_time import WaitingTime
-
-# An event has at most some 4,500 bytes, so that these fit into one request with its limits of
-# 100 events and 500,000 bytes.
-_TOGETHER = 90
 
 # The kind of a dead letter, and its reason for people.
 Reason = tuple[str, str]
@@ -39,9 +36,16 @@ class _Line:
     entry: Entry
     events: list[Event]
 
+    @property
+    def size(self) -> int:
+        """The bytes of the events in a request, with a comma or bracket after each."""
+        return sum(len(event.encode()) + 1 for event in self.events)
+
 
 class Delivery:
-    """A folder whose lock is held. ``run`` is None until the first record could be read.
+    """A folder whose lock is held.
+
+    ``run`` or ``queue`` is its first record; both are None until that could be read.
 
     The methods raise OSError if the disk is full or the folder is gone, and DamagedFolder if the
     content of the folder cannot be used. Nothing else.
@@ -65,6 +69,7 @@ class Delivery:
         self._clock = clock
         self._up = up
         self.run: RunRecord | None = None
+        self.queue: QueueRecord | None = None
         self.started = False
         self.ended = False
         self._waited: WaitingTime | None = None
@@ -88,9 +93,10 @@ class Delivery:
     def _add(self, entry: Entry) -> None:
         self._read_to = entry.end
         record = entry.record or {}
-        if record.get("record") == "run":
-            if self.run is None:
-                self.run = RunRecord.read(record)
+        if record.get("record") in ("run", "queue"):
+            if self.head is None:
+                self.run, self.queue = RunRecord.read(record), QueueRecord.read(record)
+                self.ended = self.ended or self.queue is not None  # it was complete from the start
             return
         line = _Line(entry, read_events(record))
         if is_final(record):
@@ -103,12 +109,18 @@ class Delivery:
             self._lines.append(line)
 
     @property
+    def head(self) -> RunRecord | QueueRecord | None:
+        """The first record of the journal, None until it could be read."""
+        return self.run or self.queue
+
+    @property
     def destination(self) -> str | None:
         """Whose credentials may deliver the events, None until the first record could be read."""
-        if self.run is None:
+        head = self.head
+        if head is None:
             return None
-        decided = self.folder.destination() if is_undecided(self.run.destination) else None
-        return decided or self.run.destination
+        decided = self.folder.destination() if is_undecided(head.destination) else None
+        return decided or head.destination
 
     @property
     def pending(self) -> int:
@@ -122,7 +134,7 @@ class Delivery:
 
     @property
     def done(self) -> bool:
-        """Whether the deployment is over and everything it wrote is done with."""
+        """Whether nothing more will be written, and everything that was is done with."""
         return self.ended and not self._lines
 
     @property
@@ -178,12 +190,14 @@ class Delivery:
     def _next_batch(self) -> list[_Line]:
         """Return the lines to send together: the first ones, as far as they can be sent."""
         batch: list[_Line] = []
-        count = 0
+        count, size = 0, 1  # one bracket of the array
         for line in islice(self._lines, 1 if self._single else None):
-            if count >= _TOGETHER or self._why_give_up(line) is not None:
+            count += len(line.events)
+            size += line.size
+            is_full = batch and (count > MAX_EVENTS or size > MAX_BYTES)
+            if is_full or self._why_give_up(line) is not None:
                 break  # the order stays
             batch.append(line)
-            count += len(line.events)
         return batch
 
     def give_up(self) -> None:
@@ -247,7 +261,7 @@ class Delivery:
 
     def _note_waiting(self, end: int | None = None, ago: float = 0.0) -> None:
         """Note lines that were not there before. ``ago``: seconds for which they have waited."""
-        if math.isinf(self._ttl) or self.run is None:
+        if math.isinf(self._ttl) or self.head is None:
             return  # nothing is given up here, or nothing can be sent
         noted = self._waited
         if noted is not None:

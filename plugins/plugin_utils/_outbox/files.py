@@ -32,7 +32,7 @@ _NOT_A_FILE = (
     errno.EPERM,
 )
 SMALL_BYTES = 65_536
-# A record holds at most some events of 4,500 bytes; JSON escapes make them longer.
+# A record holds some events of 4,500 bytes, or one that fills a request (500,000 bytes).
 MAX_LINE_BYTES = 1_048_576
 _CHUNK_BYTES = 65_536
 _APPENDS = 3
@@ -232,6 +232,19 @@ def hidden_name(name: str) -> str:
     return f".{name}.{os.getpid()}.{os.urandom(6).hex()}"
 
 
+def encode_record(record: dict[str, Any]) -> bytes:
+    """Return a record as a line of JSON.
+
+    It is UTF-8, in which a text is as long as in a request. A text that UTF-8 cannot hold, with
+    bytes of a variable that are not UTF-8, is escaped.
+    """
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode("utf-8") + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+
+
 def append_records(path: Path, *records: dict[str, Any], limit: int | None = None) -> None:
     """Append a JSON line for each record, in one go; they are on disk when this returns.
 
@@ -241,8 +254,7 @@ def append_records(path: Path, *records: dict[str, Any], limit: int | None = Non
 
     Raises UnusableFile, also if the file would have more than ``limit`` bytes, and OSError.
     """
-    texts = (json.dumps(one, ensure_ascii=True, separators=(",", ":")) for one in records)
-    data = b"".join(text.encode("ascii") + b"\n" for text in texts)
+    data = b"".join(encode_record(one) for one in records)
     descriptor = open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
     try:
         size = os.fstat(descriptor).st_size
@@ -330,15 +342,26 @@ def mode_of_own(path: Path) -> int:
     return stat.S_IMODE(found.st_mode)
 
 
-def by_age(folder: Path) -> list[Path]:
-    """Return what is in a folder, the oldest first, without links and hidden names."""
+def by_age(folder: Path, name: str | None = None) -> list[Path]:
+    """Return what is in a folder, the oldest first, without links and hidden names.
+
+    With ``name``, the age is that of the file ``name`` in each entry, if there is such a file.
+    """
     aged = []
     with suppress(OSError):
         for entry in os.scandir(folder):
             with suppress(OSError):
                 if not entry.name.startswith(".") and not entry.is_symlink():
-                    aged.append((entry.stat(follow_symlinks=False).st_mtime, entry.path))
+                    aged.append((_changed_at(entry, name), entry.path))
     return [Path(path) for _time, path in sorted(aged)]
+
+
+def _changed_at(entry: os.DirEntry[str], name: str | None) -> int:
+    """Return when an entry, or the file ``name`` in it, was changed, in nanoseconds."""
+    if name is not None:
+        with suppress(OSError):
+            return os.lstat(os.path.join(entry.path, name)).st_mtime_ns
+    return entry.stat(follow_symlinks=False).st_mtime_ns
 
 
 def beats(folder: Path, name: str) -> Iterator[float]:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from .delivery import Delivery
 from .destination import Account
 from .liveness import host_identity, is_running
-from .records import RunRecord
+from .records import QueueRecord, RunRecord
 from .storage import DamagedFolder, Folder, Outbox, damage_reported
 
 # A folder of another host is adopted after nothing has touched it for so long.
@@ -51,9 +51,15 @@ class Evidence:
             folder.beat()
         return Evidence(host, present - beat >= ABANDONED_SECONDS)
 
-    def shows_end(self, run: RunRecord) -> bool:
-        """Return whether a run is over for certain."""
+    def shows_end(self, head: RunRecord | QueueRecord) -> bool:
+        """Return whether nothing is written any more and no process delivers, for certain.
+
+        Only a process that has adopted a queue touches it.
+        """
         here = host_identity()
+        if isinstance(head, QueueRecord):
+            return self.host in ("", here) or self.is_silent
+        run = head
         if run.host == here and is_running(run.pid, run.mark):
             return False
         # The last process that touched the folder was the courier of the run or, once the run
@@ -96,11 +102,11 @@ def _adopted(
     evidence = Evidence.collect(outbox, folder)
     delivery = Delivery(outbox, folder, ttl, time.time)
     delivery.refresh()
-    if delivery.run is None:
+    if delivery.head is None:
         if evidence.is_silent:  # else it is being made
             _clear_away(outbox, folder, lock)
         return None
-    if not evidence.shows_end(delivery.run):
+    if not evidence.shows_end(delivery.head) or _is_behind_another(outbox, delivery):
         return None
     # The run is over, and no courier of it is left: from here on nobody else writes.
     delivery.refresh()
@@ -126,13 +132,21 @@ def request_handover(outbox: Outbox, folder: Folder, account: Account) -> bool:
         evidence = Evidence.collect(outbox, folder)
         delivery = Delivery(outbox, folder, math.inf, time.time)
         delivery.refresh()
-        if delivery.run is None or delivery.destination not in account.accepted:
+        if delivery.head is None or delivery.destination not in account.accepted:
             return False
-        if not evidence.shows_end(delivery.run):
+        if not evidence.shows_end(delivery.head):
             return False
         folder.request_handover()
         return True
     return False
+
+
+def _is_behind_another(outbox: Outbox, delivery: Delivery) -> bool:
+    """Return whether the part of a queue with the events before these still waits."""
+    queue = delivery.queue
+    if queue is None or queue.after is None or delivery.expired:
+        return False
+    return Folder(outbox.runs / queue.after).exists()
 
 
 def set_aside_damaged(outbox: Outbox, folder: Folder) -> bool:

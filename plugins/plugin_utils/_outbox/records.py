@@ -1,7 +1,10 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The records of a journal: the run, its events, and the finish that is missing. Pure."""
+"""The records of a journal: its head, its events, and the finish that is missing. Pure.
+
+The head is a ``run`` or a ``queue``. Every further record holds events.
+"""
 
 from __future__ import annotations
 
@@ -67,6 +70,65 @@ class RunRecord:
         except _UNREADABLE:
             return None
         return run
+
+
+@dataclass(frozen=True)
+class QueueRecord:
+    """The first record of a journal with the events that a task has queued.
+
+    The journal is complete when its folder appears, so no process looks after it.
+
+    ``label``: the name of the deployment, or of the first event. ``deployment_id``: None for
+    events that are not about a deployment. ``destination``: whose credentials may deliver the
+    events. ``host``: where the task ran. ``queued_at``: epoch seconds. ``after``: the folder with
+    the events before these, which is delivered first; None for the first part of a queue.
+    """
+
+    label: str
+    deployment_id: str | None
+    destination: str
+    host: str
+    queued_at: float
+    after: str | None = None
+
+    def dump(self) -> dict[str, Any]:
+        """Return the record as plain data."""
+        return {"record": "queue", "version": _VERSION, **asdict(self)}
+
+    @staticmethod
+    def read(record: Mapping[str, Any]) -> QueueRecord | None:
+        """Return the queue that a record describes, None when it describes none."""
+        if record.get("record") != "queue" or record.get("version") != _VERSION:
+            return None
+        try:
+            queue = QueueRecord(
+                label=str(record["label"]),
+                deployment_id=_text(record["deployment_id"]),
+                destination=str(record["destination"]),
+                host=str(record["host"]),
+                queued_at=float(record["queued_at"]),
+                after=_text(record["after"]),
+            )
+        except _UNREADABLE:
+            return None
+        return queue if queue.after is None or _is_folder_name(queue.after) else None
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _is_folder_name(text: str) -> bool:
+    """Return whether a text can be the name of a run folder. Another path may exist for ever."""
+    return bool(text) and not text.startswith(".") and "/" not in text and "\0" not in text
+
+
+def queued_record(event: Event, at: float) -> dict[str, Any]:
+    """Return the record of one event of a queue. ``at``: epoch seconds.
+
+    One event a line, so that a refusal and the delivered position concern that event only.
+    """
+    return {"record": "events", "at": at, "events": [event.as_option()]}
 
 
 def events_record(deployment: Deployment, naming: Naming, at: float) -> dict[str, Any]:

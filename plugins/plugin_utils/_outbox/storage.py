@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The outbox: events on disk until they are delivered.
 
-Plain files, one folder per deployment. A damaged file harms one deployment only, nothing is open
-across a fork, nothing needs a database's locks on NFS, and people can read it::
+Plain files, one folder per deployment, and one for the events that a task has queued. A damaged
+file harms one folder only, nothing is open across a fork, nothing needs a database's locks on NFS,
+and people can read them::
 
     <outbox>/runs/<id>/journal     JSON lines, append-only; a line is valid once it is complete
                        delivered   the number of bytes of the journal that are done with
@@ -33,7 +34,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,8 @@ JOURNAL, DELIVERED, LOCK, HEARTBEAT, STATUS = "journal", "delivered", "lock", "h
 WAITED, RESERVE, DESTINATION = "waited", "reserve", "destination"
 # A finish and its failure event have at most some 9,000 bytes; JSON escapes make them longer.
 _RESERVE_BYTES = 65_536
-# A run writes three lines. Whatever has more than this was damaged, and is not worth the memory.
+# A run writes three lines, and a queue is cut (queue.py). Whatever has more than this was damaged,
+# and is not worth the memory.
 MAX_JOURNAL_BYTES = 16_777_216
 MAX_JOURNAL_LINES = 20_000
 # A process that removes a folder or replaces a file is done with it long before.
@@ -256,7 +258,7 @@ class Folder:
             return
         try:
             descriptor = open_file(self.path / HEARTBEAT, os.O_RDONLY)
-        except UnusableFile:
+        except (UnusableFile, FileNotFoundError):  # a queue has none until it is adopted
             os.utime(self.path)
             return
         try:
@@ -394,7 +396,7 @@ class Outbox:
         with the same id still has its folder, a number is added.
         """
         # Bytes of an id that are not UTF-8 come from an environment variable.
-        base = quote(deployment_id, safe="", errors="replace").replace(".", "%2E")[:_NAME_LIMIT]
+        base = folder_base(deployment_id)
         for number in range(1, _NUMBER_LIMIT):
             path = self.runs / (base if number == 1 else f"{base}~{number}")
             try:
@@ -415,9 +417,35 @@ class Outbox:
             advice="Remove some of them.",
         )
 
+    def stage(self, name: str) -> Folder:
+        """Make a folder that other processes do not see until it is published. Raises OSError."""
+        path = self.runs / hidden_name("queued." + name)
+        path.mkdir(mode=0o700)
+        return Folder(path)
+
+    def publish(self, staged: Mapping[str, Folder]) -> None:
+        """Give staged folders, whose files are on disk, their names: all of them or none.
+
+        Raises OSError.
+        """
+        published: list[Folder] = []
+        try:
+            for name, folder in staged.items():
+                target = self.runs / name
+                os.rename(folder.path, target)
+                published.append(Folder(target))
+            sync_folder(self.runs)
+        except BaseException:
+            for folder in published:
+                folder.remove()
+            raise
+
     def folders(self) -> list[Folder]:
-        """Return the folders of all deployments that are not done with, the oldest first."""
-        return [Folder(path) for path in by_age(self.runs) if path.is_dir()]
+        """Return the folders of all deployments that are not done with, the oldest first.
+
+        The age is that of the journal: attempts to deliver change the folder.
+        """
+        return [Folder(path) for path in by_age(self.runs, JOURNAL) if path.is_dir()]
 
     def waiting(self) -> int:
         """Return how many deployments have a folder that no courier has touched lately."""
@@ -484,6 +512,11 @@ class Outbox:
                         shutil.rmtree(path, ignore_errors=True)
                     else:
                         path.unlink()
+
+
+def folder_base(text: str) -> str:
+    """Return a text in letters that every file system takes in a name."""
+    return quote(text, safe="", errors="replace").replace(".", "%2E")[:_NAME_LIMIT]
 
 
 def _leftovers(folder: Path) -> list[Path]:
