@@ -117,9 +117,15 @@ class ActionModule(EventAction):
             return dict(Redactor(known_secrets(params, environ)).value(failure))
         # A courier that is asked for a folder may be in the middle of a try.
         patience = connection.timeout + HAND_OVER_SECONDS
-        flushed = Flush(outbox, account, sender.send, patience, progress=progress).run(
-            params["dead"]
+        flush = Flush(
+            outbox,
+            account,
+            sender.send,
+            patience,
+            progress=progress,
+            last_attempt=lambda: sender.last_attempt,
         )
+        flushed = flush.run(params["dead"])
         result = _result(flushed, outbox, flushed.error)
         return dict(Redactor(credentials.secrets).value(result))
 

@@ -47,13 +47,14 @@ class SendSummary:
     """The result of sending events. ``requests`` counts attempts.
 
     ``undelivered``: the events that were not accepted, in order. ``error`` is None if there are
-    none.
+    none. ``request_id``: the id that the service gave to the last accepted request.
     """
 
     delivered: int
     requests: int
     undelivered: tuple[Event, ...] = ()
     error: DeliveryError | None = None
+    request_id: str | None = None
 
 
 def is_temporary(credentials: Credentials) -> bool:
@@ -115,15 +116,17 @@ class Client:
         self._requests = 0
         self._delivered = 0
         self._total = sum(len(batch.events) for batch in batches)
+        request_id: str | None = None
         for number, batch in enumerate(batches):
             result = self._deliver(batch)
             if not isinstance(result, Delivered):
                 left = tuple(event for rest in batches[number:] for event in rest.events)
                 error = self._error(result, self._delivered, self._total)
-                return SendSummary(self._delivered, self._requests, left, error)
+                return SendSummary(self._delivered, self._requests, left, error, request_id)
+            request_id = result.answer.request_id
             self._delivered += len(batch.events)
             self._report_progress()
-        return SendSummary(self._delivered, self._requests)
+        return SendSummary(self._delivered, self._requests, request_id=request_id)
 
     def _deliver(self, batch: Batch) -> SendResult:
         """Send one batch until it is delivered, refused, or out of retries."""

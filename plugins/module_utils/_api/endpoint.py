@@ -60,6 +60,21 @@ def endpoint_url(region: str, network: str, endpoint: str | None = None) -> str:
     raise ConfigurationError(f"must be public or vpc and is {network!r}", option="network")
 
 
+def shown_endpoint(url: str) -> str:
+    """Return an endpoint in a short form: the region of Cloud Monitor's own, else the URL.
+
+    Regions without a public endpoint use the one of Hangzhou, so it is shown then.
+    """
+    host = urlsplit(url).hostname or ""
+    for region in PUBLIC_REGIONS:
+        if host == f"metrichub-cms-{region}.aliyuncs.com":
+            return region
+    for region, domain in VPC_DOMAINS.items():
+        if host == f"metrichub-{region}.{domain}":
+            return f"{region} (vpc)"
+    return url
+
+
 def _own_endpoint(endpoint: str) -> str:
     text = endpoint.strip()
     try:

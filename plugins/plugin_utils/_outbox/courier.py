@@ -15,14 +15,16 @@ import os
 import random
 import signal
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ...module_utils._api.errors import CloudMonitorError, DeliveryError, Outcome
 from ...module_utils._api.event import Event
 from .delivery import Delivery, Send
 from .launch import CourierSettings, report_to_probe
+from .log import Attempt, LogDecision, event_count
 from .orphans import adopt
 from .pace import Pace
 from .self_test import run_self_test
@@ -75,6 +77,9 @@ class Courier:
         self._orphans: deque[Folder] | None = None
         self._pace = Pace()
         self._status = DeliveryStatus()
+        # Those that have no line in the log yet, and how many each folder has had.
+        self._new_attempts: list[Attempt] = []
+        self._attempts: Counter[str] = Counter()
         self._next_heartbeat = 0.0
         self._finish_is_known = False
         self._leave_at: float | None = None
@@ -82,6 +87,7 @@ class Courier:
 
     def run(self) -> None:
         """Work until everything is delivered or the time after the run is over."""
+        self._log(self._own, LogDecision.STARTED, f"process {os.getpid()}, {self._sender.where}")
         try:
             while self._has_work and not self._signals.terminated and not self._is_over:
                 self._touch_heartbeats()
@@ -94,6 +100,13 @@ class Courier:
                 self._make_last_attempt()
         except Terminated:
             self._make_last_attempt()
+        for held in self._held:
+            text = f"{event_count(held.delivery.events)} left to a later run"
+            self._log(held, LogDecision.GAVE_UP, text)
+        self._log(self._own, LogDecision.ENDED, f"process {os.getpid()}")
+
+    def _log(self, held: Held, decision: LogDecision, text: str) -> None:
+        self._outbox.log.add(held.delivery.folder.name, decision, text)
 
     @property
     def _has_work(self) -> bool:
@@ -188,7 +201,13 @@ class Courier:
 
     def _send(self, events: Sequence[Event]) -> DeliveryError | None:
         with self._signals.interruptible():
-            return self._sender.send(events)
+            return self._send_with(self._sender, events)
+
+    def _send_with(self, sender: Sender, events: Sequence[Event]) -> DeliveryError | None:
+        error = sender.send(events)
+        if sender.last_attempt is not None:
+            self._new_attempts.append(sender.last_attempt)
+        return error
 
     def _note_attempt(self, held: Held, error: DeliveryError | None) -> None:
         """Time the next attempt, and report this one to the callback."""
@@ -197,23 +216,39 @@ class Courier:
             self._pace = self._pace.after_acceptance()
         elif error.outcome is Outcome.REFUSED:
             self._pace = self._pace.after_refusal()
-            if held is not self._own:
-                return  # a refusal is about the events; anything else about the service
         else:
             chance = random.random()  # noqa: S311  # spreads couriers, hides nothing
             now = time.monotonic()
             self._pace = self._pace.after_failure(error.outcome, now, chance, error.after)
+        self._log_attempts(held)
+        if held is not self._own and error is not None and error.outcome is Outcome.REFUSED:
+            return  # a refusal is about the events; anything else about the service
         self._status = self._status.after_attempt(error, self._finish_is_known)
         if self._own in self._held and not self._own.delivery.done:
             with contextlib.suppress(Exception):
                 self._own.delivery.folder.set_status(self._status.dump())
 
+    def _log_attempts(self, held: Held) -> None:
+        """Write a line for each attempt since the last call."""
+        name = held.delivery.folder.name
+        attempts, self._new_attempts = self._new_attempts, []
+        for attempt in attempts:
+            self._attempts[name] += 1
+            decision, wait = attempt.decision, None
+            if attempt is not attempts[-1]:  # refused together, so they are sent one by one
+                decision, wait = LogDecision.RETRY, 0.0
+            elif decision is LogDecision.RETRY and not self._signals.terminated:
+                wait = max(0.0, self._pace.next_at - time.monotonic())
+            self._log(held, decision, attempt.text(self._attempts[name], wait))
+
     def _note_unforeseen(self, held: Held, exc: Exception) -> None:
         """Leave a folder that cannot be delivered for a later run; try the own one again."""
+        problem = f"the outbox cannot be read or written ({_description(exc)})"
         if held is not self._own:
+            self._log(held, LogDecision.GAVE_UP, problem)
             self._release(held)
             return
-        problem = f"the outbox cannot be read or written ({_description(exc)})"
+        self._log(held, LogDecision.RETRY, problem)
         self._note_attempt(held, DeliveryError(problem, "outbox", Outcome.OUTAGE))
 
     def _release(self, held: Held) -> None:
@@ -232,6 +267,8 @@ class Courier:
         for held in list(self._held):
             is_alive = held is self._own and self._leave_at is None
             if not is_alive and is_handover_requested(held.lock):
+                text = f"{event_count(held.delivery.events)} left to a flush"
+                self._log(held, LogDecision.HANDED_OVER, text)
                 self._release(held)
                 if self._leave_at is not None:
                     self._orphans = deque()
@@ -268,7 +305,7 @@ class Courier:
         Whatever stops a machine or a job stops Ansible also, so its end is waited for.
         """
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        send = self._sender.with_timeout(LAST_ATTEMPT_SECONDS).send
+        send = partial(self._send_with, self._sender.with_timeout(LAST_ATTEMPT_SECONDS))
         until = time.monotonic() + LAST_ATTEMPT_SECONDS
         self._signals.end_within(LAST_ATTEMPT_SECONDS + 0.2)
         while True:
@@ -288,7 +325,9 @@ class Courier:
         delivery = held.delivery
         delivery.refresh()
         while delivery.pending and time.monotonic() < until:
-            if delivery.step(send) is not None:
+            error = delivery.step(send)
+            self._log_attempts(held)
+            if error is not None:
                 return False
         if delivery.done:
             delivery.folder.remove(held.lock)

@@ -19,6 +19,7 @@ from ...module_utils._api.event import Event
 from .dead_letters import EXPIRED, REFUSED, UNREADABLE
 from .destination import is_undecided
 from .liveness import Uptime, uptime
+from .log import LogDecision, event_count
 from .records import QueueRecord, RunRecord, is_final, missing_finish, missing_start, read_events
 from .storage import Entry, Folder, Outbox, damage_reported
 from .waiting_time import WaitingTime
@@ -156,6 +157,7 @@ class Delivery:
         with damage_reported(self.folder):
             records = [] if self.started else [missing_start(self.run, at)]
             self.folder.append(*records, missing_finish(self.run, reason, at))
+            self._outbox.log.add(self.folder.name, LogDecision.ABORTED, reason)
             # An event that happened days ago has waited for days, if nothing contradicts that.
             self._note_waiting(self.folder.size(), max(0.0, self._clock() - at))
         self.refresh()
@@ -247,6 +249,10 @@ class Delivery:
         if line.entry.record is None:
             letter["text"] = line.entry.text
         self._outbox.dead_letters.add(self.folder.name, letter)
+        kind, reason = why
+        if kind != REFUSED:  # the attempt that was refused has its line already
+            text = f"{event_count(len(line.events))}: {reason}"
+            self._outbox.log.add(self.folder.name, LogDecision(kind), text)
 
     # How long lines have waited
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ...module_utils._api.progress import Progress
 from .dead_letters import folder_name
 from .delivery import Delivery, Send
 from .destination import Account
+from .log import Attempt, LogDecision, event_count
 from .orphans import adopt, request_handover
 from .records import read_events
 from .storage import DamagedFolder, Folder, Outbox, OutboxError
@@ -91,8 +93,12 @@ class Flush:
         sleep: Callable[[float], None] = time.sleep,
         *,
         progress: FlushProgress | None = None,
+        last_attempt: Callable[[], Attempt | None] = lambda: None,
     ) -> None:
-        """``patience``: seconds to wait in all until couriers of runs that are over hand over."""
+        """``patience``: seconds to wait in all until couriers of runs that are over hand over.
+
+        ``last_attempt`` returns what ``send`` did last, for the log.
+        """
         self._outbox = outbox
         self._account = account
         self._send = send
@@ -100,6 +106,8 @@ class Flush:
         self._monotonic = monotonic
         self._sleep = sleep
         self._progress = progress
+        self._last_attempt = last_attempt
+        self._attempts = 0
         self._delivered = 0
         self._changed = False
         # An error of the service, and one of the outbox, which is no reason to stop.
@@ -194,7 +202,7 @@ class Flush:
         try:
             while delivery.pending:
                 before = delivery.pending
-                error = delivery.step(self._counted)
+                error = delivery.step(partial(self._counted, delivery.folder.name))
                 self._changed = self._changed or delivery.pending < before
                 if error is not None:
                     self._error = error
@@ -203,10 +211,18 @@ class Flush:
             if delivery.done:
                 delivery.folder.remove(lock)
         finally:
+            if delivery.pending:
+                text = f"{event_count(delivery.events)} left to a later run"
+                self._outbox.log.add(delivery.folder.name, LogDecision.GAVE_UP, text)
             os.close(lock)
 
-    def _counted(self, events: Sequence[Event]) -> DeliveryError | None:
+    def _counted(self, name: str, events: Sequence[Event]) -> DeliveryError | None:
+        """Send events of the folder ``name``, and note what came of it."""
         error = self._send(events)
+        attempt = self._last_attempt()
+        self._attempts += 1
+        if attempt is not None:
+            self._outbox.log.add(name, attempt.decision, attempt.text(self._attempts))
         if error is None:
             self._delivered += len(events)
             self._changed = True
@@ -238,20 +254,20 @@ class Flush:
                 for letter in self._outbox.dead_letters.letters(path):
                     if self._service_failed:
                         break
-                    if self._send_again(letter):
+                    if self._send_again(folder_name(path), letter):
                         sent.add(_key(letter))
                 if sent:
                     self._remove(path, sent)
                 if self._service_failed:
                     return
 
-    def _send_again(self, letter: dict[str, Any]) -> bool:
+    def _send_again(self, name: str, letter: dict[str, Any]) -> bool:
         """Send a dead letter again if it is meant for this destination; return whether it was."""
         record = {"record": "events", "at": time.time(), "events": letter.get("events")}
         events = read_events(record)
         if letter.get("destination") not in self._account.accepted or not events:
             return False
-        error = self._counted(events)
+        error = self._counted(name, events)
         self._error = error or self._error
         return error is None
 

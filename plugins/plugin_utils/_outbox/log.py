@@ -119,8 +119,9 @@ class Attempt:
     request_id: str | None = None
     error: DeliveryError | None = None
 
+    @property
     def decision(self) -> LogDecision:
-        """Return what the attempt decided about its events."""
+        """What the attempt decided about its events."""
         if self.error is None:
             return LogDecision.ACCEPTED
         return LogDecision.RETRY if self.error.keep else LogDecision.REFUSED

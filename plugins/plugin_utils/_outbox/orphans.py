@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from .delivery import Delivery
 from .destination import Account
 from .liveness import host_identity, is_running
+from .log import LogDecision, event_count
 from .records import QueueRecord, RunRecord
 from .storage import DamagedFolder, Folder, Outbox, damage_reported
 
@@ -119,6 +120,8 @@ def _adopted(
         folder.set_destination(account.destination)
     delivery.end("lost", _last_alive(outbox, folder))
     folder.beat(host_identity())
+    text = f"{event_count(delivery.events)} to deliver, by process {os.getpid()}"
+    outbox.log.add(folder.name, LogDecision.ADOPTED, text)
     return delivery
 
 

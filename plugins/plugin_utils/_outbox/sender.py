@@ -15,6 +15,7 @@ from ...module_utils._api.batch import batches
 from ...module_utils._api.client import Client
 from ...module_utils._api.connection import Connection
 from ...module_utils._api.credentials import Credentials, resolve_credentials
+from ...module_utils._api.endpoint import shown_endpoint
 from ...module_utils._api.errors import (
     CloudMonitorError,
     ConfigurationError,
@@ -26,6 +27,7 @@ from ...module_utils._api.event import Event
 from ...module_utils._api.redact import Redactor
 from ...module_utils._api.transport import REQUESTS_IMPORT_ERROR, Transport, own_address
 from .destination import Account, select, shown_destination
+from .log import Attempt
 
 # The library that finds temporary keys renews them itself when it is asked again.
 CREDENTIALS_SECONDS = 300.0
@@ -80,7 +82,7 @@ class Sender:
         self._transport: Transport | None = None
         self._client: Client | None = None
         self._found: Credentials | None = credentials
-        self._redactor = Redactor(())
+        self._redactor = Redactor(credentials.secrets if credentials is not None else ())
         self._destination = destination
         self._decide = decide
         self._progress = progress
@@ -89,27 +91,38 @@ class Sender:
         if credentials is not None and destination is not None:
             self.account = Account.of_given(destination)
         self._found_at = 0.0
+        self.where = shown_endpoint(connection.endpoint)
+        # For the log. None before the first attempt.
+        self.last_attempt: Attempt | None = None
 
     def send(self, events: Sequence[Event]) -> DeliveryError | None:
         """Send events once; return the error if they were not accepted. Raises nothing else."""
+        begin = time.monotonic()
+        error, request_id = self._send(events)
+        if error is not None and error.outcome is Outcome.REFUSED_FOR_NOW:
+            # They may have expired: the next attempt looks them up again.
+            self._found_at = float("-inf")
+        seconds = time.monotonic() - begin
+        self.last_attempt = Attempt(len(events), self.where, seconds, request_id, error)
+        return error
+
+    def _send(self, events: Sequence[Event]) -> tuple[DeliveryError | None, str | None]:
+        """Send events once; return the error, None without one, and the id of the request."""
         try:
             client = self._ready_client()
             # Secrets that only the default chain knows are still in them.
             masked = [event.with_texts(self._redactor.text) for event in events]
-            error = client.send(batches(masked)).error
+            summary = client.send(batches(masked))
         except DeliveryError as exc:
-            return exc
+            return exc, exc.request_id
         except CloudMonitorError as exc:
-            return DeliveryError(str(exc), exc.kind, Outcome.OUTAGE)
+            text = self._redactor.text(str(exc))
+            return DeliveryError(text, exc.kind, Outcome.OUTAGE), None
         except Exception as exc:
             # The kind only: the text of an unforeseen error may hold a secret.
-            return DeliveryError(
-                f"the attempt failed with {type(exc).__name__}", "internal", Outcome.OUTAGE
-            )
-        if error is not None and error.outcome is Outcome.REFUSED_FOR_NOW:
-            # They may have expired: the next attempt looks them up again.
-            self._found_at = float("-inf")
-        return error
+            problem = f"the attempt failed with {type(exc).__name__}"
+            return DeliveryError(problem, "internal", Outcome.OUTAGE), None
+        return summary.error, summary.error.request_id if summary.error else summary.request_id
 
     def credentials(self) -> Credentials:
         """Return the credentials to sign with.

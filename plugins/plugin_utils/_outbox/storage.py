@@ -60,7 +60,7 @@ from .files import (
     sync_folder,
 )
 from .history import DEFAULT_KEEP_DAYS, History
-from .log import CourierLog
+from .log import CourierLog, LogDecision
 from .waiting_time import WaitingTime
 
 # Means that there is something new in the folder. A process ignores it by default, so that it may
@@ -460,7 +460,9 @@ class Outbox:
         """Move a folder that cannot be read to ``damaged``; return where to. Raises OSError."""
         with suppress(OSError):  # a directory can only be moved if it is writable
             folder.path.chmod(0o700)
-        return self._move_to_damaged(folder.path)
+        target = self._move_to_damaged(folder.path)
+        self.log.add(folder.name, LogDecision.DAMAGED, f"moved to {target}")
+        return target
 
     def _move_to_damaged(self, path: Path) -> Path:
         name = path.name.lstrip(".")

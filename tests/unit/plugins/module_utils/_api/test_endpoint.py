@@ -15,6 +15,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.endpoint 
     PUBLIC_REGIONS,
     REGIONS,
     endpoint_url,
+    shown_endpoint,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
     ConfigurationError,
@@ -34,6 +35,19 @@ DOCUMENTED = (
 )
 def test_five_regions_have_a_public_endpoint_of_their_own(region: str) -> None:
     assert endpoint_url(region, "public") == f"https://metrichub-cms-{region}.aliyuncs.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (endpoint_url("cn-shanghai", "public"), "cn-shanghai"),
+        (endpoint_url("eu-west-1", "public"), "cn-hangzhou"),
+        (endpoint_url("cn-nanjing", "vpc"), "cn-nanjing (vpc)"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+    ],
+)
+def test_an_endpoint_of_the_service_is_shown_as_its_region(url: str, shown: str) -> None:
+    assert shown_endpoint(url) == shown
 
 
 @pytest.mark.parametrize("region", sorted(set(REGIONS) - set(PUBLIC_REGIONS)))

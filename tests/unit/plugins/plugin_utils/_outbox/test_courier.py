@@ -20,6 +20,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storag
     Outbox,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
+    SECRET,
     Parent,
     is_alive,
     run_beside,
@@ -61,7 +62,32 @@ def test_start_and_finish_arrive_and_nothing_stays_behind(
 
     assert names_of(receiver.events) == [START, FINISH]
     assert outbox.folders() == []
-    assert [path for path in outbox.root.rglob("*") if path.is_file()] == []
+    assert [path.name for path in outbox.root.rglob("*") if path.is_file()] == ["courier.log"]
+
+
+def test_the_log_has_a_line_for_every_attempt_and_decision(
+    outbox: Outbox, receiver: Receiver
+) -> None:
+    left_behind(outbox, "earlier")
+    receiver.set_faults(["status=503*1"])
+    with run_beside(outbox, settings_for(receiver.url)) as run:
+        receiver.wait_for(1)
+        run.finish()
+        assert run.writer.wait(10) is None
+        assert run.courier.wait(10) == 0
+
+    own, earlier = list(outbox.log.lines("d1")), list(outbox.log.lines("earlier"))
+    words = [line.decision.value for line in own]
+    assert words == ["started", "retry", "accepted", "accepted", "ended"]
+    assert [line.decision.value for line in earlier] == ["aborted", "adopted", "accepted"]
+    assert [line.events for line in earlier] == [None, 3, 3]
+    assert "server_error (HTTP 503, code 503); next attempt in 0." in own[1].text
+    accepted = own[2].text
+    assert accepted.startswith(f"1 event, {receiver.url}, 0.")
+    assert ", attempt 2, request " in accepted
+    text = outbox.log.path.read_text()
+    assert "shop" not in text
+    assert SECRET not in text
 
 
 def test_a_new_event_is_sent_at_once(outbox: Outbox, receiver: Receiver) -> None:
