@@ -60,6 +60,15 @@ options:
       - A full URL such as V(https://metrichub-cms-cn-hangzhou.aliyuncs.com). It takes precedence over O(region) and O(network).
       - Environment variable E(CLOUDMONITOR_ENDPOINT).
     type: str
+  api_endpoint:
+    description:
+      - A full URL such as V(https://metrics.cn-hangzhou.aliyuncs.com), the endpoint of Cloud Monitor's OpenAPI. The default
+        follows from O(region) and O(network).
+      - Only M(aliops.cloudmonitor.custom_event_info), M(aliops.cloudmonitor.custom_event_rule) and the playbooks
+        C(aliops.cloudmonitor.alerts) and C(aliops.cloudmonitor.check) use it. Every module accepts it, so that you can set it in
+        C(module_defaults) of the group.
+      - Environment variable E(CLOUDMONITOR_API_ENDPOINT).
+    type: str
   source_ip:
     description:
       - The IP address to report as the source of the events (C(x-cms-ip)). The default is the address of this host.
@@ -147,6 +156,14 @@ options:
         key: endpoint
     vars:
       - name: cloudmonitor_endpoint
+  api_endpoint:
+    env:
+      - name: CLOUDMONITOR_API_ENDPOINT
+    ini:
+      - section: callback_deployment_events
+        key: api_endpoint
+    vars:
+      - name: cloudmonitor_api_endpoint
   source_ip:
     env:
       - name: CLOUDMONITOR_SOURCE_IP

@@ -74,6 +74,7 @@ CONNECTION_OPTIONS = (
     ),
     ConnectionOption("network", default="public", env=("CLOUDMONITOR_NETWORK",), choices=NETWORKS),
     ConnectionOption("endpoint", env=("CLOUDMONITOR_ENDPOINT",)),
+    ConnectionOption("api_endpoint", env=("CLOUDMONITOR_API_ENDPOINT",)),
     ConnectionOption("source_ip", env=("CLOUDMONITOR_SOURCE_IP",)),
     ConnectionOption("timeout", "float", 5.0, ("CLOUDMONITOR_TIMEOUT",)),
     ConnectionOption("retries", "int", 3, ("CLOUDMONITOR_RETRIES",)),

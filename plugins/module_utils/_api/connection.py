@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any, Mapping
 
-from .endpoint import endpoint_url
+from .endpoint import api_url, endpoint_url
 from .errors import ConfigurationError
 from .paths import check_home
 
@@ -54,6 +54,12 @@ def parse_connection(params: Mapping[str, Any]) -> Connection:
         validate_certs=params["validate_certs"],
         ca_path=params.get("ca_path") or None,
     )
+
+
+def parse_api_connection(params: Mapping[str, Any]) -> Connection:
+    """Return the checked connection of the OpenAPI: as parse_connection, at ``api_endpoint``."""
+    url = api_url(params["region"], params["network"], params.get("api_endpoint"))
+    return replace(parse_connection({**params, "endpoint": url}), endpoint=url)
 
 
 def _parse_source_ip(text: str) -> str:

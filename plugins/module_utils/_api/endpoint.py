@@ -36,6 +36,8 @@ VPC_DOMAINS = {
     **dict.fromkeys(_VPC_ALIYUNCS_COM, "aliyuncs.com"),
 }
 REGIONS = tuple(sorted(VPC_DOMAINS))
+_EXAMPLE = "https://metrichub-cms-cn-hangzhou.aliyuncs.com"
+_API_EXAMPLE = "https://metrics.cn-hangzhou.aliyuncs.com"
 
 
 def endpoint_url(region: str, network: str, endpoint: str | None = None) -> str:
@@ -75,30 +77,51 @@ def shown_endpoint(url: str) -> str:
     return url
 
 
-def _own_endpoint(endpoint: str) -> str:
-    text = endpoint.strip()
+def api_url(region: str, network: str, endpoint: str | None = None) -> str:
+    """Return the base URL of the OpenAPI 2019-01-01, as endpoint_url does for events.
+
+    Source: the endpoints in Alibaba Cloud's SDK (alibabacloud-cms20190101 4.0.10).
+    """
+    if endpoint:
+        return _own_endpoint(endpoint, "api_endpoint", "", _API_EXAMPLE)
+    if region not in VPC_DOMAINS:
+        raise ConfigurationError(
+            f"{region!r} is not a known region of Cloud Monitor",
+            option="region",
+            advice=f"Use one of: {', '.join(REGIONS)}. For any other region, set api_endpoint.",
+        )
+    host = "metrics-vpc" if network == "vpc" else "metrics"
+    return f"https://{host}.{region}.aliyuncs.com"
+
+
+def _own_endpoint(
+    endpoint: str, option: str = "endpoint", resource: str = RESOURCE, example: str = _EXAMPLE
+) -> str:
+    """Return the base URL in a user's URL, which may end with ``resource``."""
+    problem = _url_problem(endpoint.strip(), resource)
+    if problem is not None:
+        # The URL itself is not shown, because it may contain a password.
+        raise ConfigurationError(
+            f"is not a usable URL: {problem}", option=option, advice=f"Write it like {example}."
+        )
+    parts = urlsplit(endpoint.strip())
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _url_problem(text: str, resource: str) -> str | None:
     try:
         parts = urlsplit(text)
         _port = parts.port  # raises ValueError when it is not a port
     except ValueError as exc:
-        raise _not_a_url(f"it cannot be read ({exc})") from exc
+        return f"it cannot be read ({exc})"
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _not_a_url("it must start with http:// or https:// and name a host")
+        return "it must start with http:// or https:// and name a host"
     if any(character.isspace() for character in text):
-        raise _not_a_url("it contains a space")
+        return "it contains a space"
     if "\\" in text:  # some take it for a slash, some for a part of the name
-        raise _not_a_url("it contains a backslash")
+        return "it contains a backslash"
     if "@" in parts.netloc:
-        raise _not_a_url("it contains a user name or password, and requests are signed anyway")
-    if parts.query or parts.fragment or parts.path.rstrip("/") not in ("", RESOURCE):
-        raise _not_a_url(f"it must end after the host, because {RESOURCE} is appended")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _not_a_url(problem: str) -> ConfigurationError:
-    # The URL itself is not shown, because it may contain a password.
-    return ConfigurationError(
-        f"is not a usable URL: {problem}",
-        option="endpoint",
-        advice="Write it like https://metrichub-cms-cn-hangzhou.aliyuncs.com.",
-    )
+        return "it contains a user name or password, and requests are signed anyway"
+    if parts.query or parts.fragment or parts.path.rstrip("/") not in ("", resource):
+        return f"it must end after the host, because {resource or 'the rest'} is appended"
+    return None

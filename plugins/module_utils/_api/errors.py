@@ -87,10 +87,10 @@ class CredentialsError(ConfigurationError):
     kind = "credentials"
 
 
-class DeliveryError(CloudMonitorError):
-    """The service did not accept the events.
+class ServiceError(CloudMonitorError):
+    """A request did not succeed.
 
-    ``kind``: a stable word for programs. ``outcome``: what this means for the events.
+    ``kind``: a stable word for programs. ``outcome``: whether a later request can succeed.
     ``http_status``, ``code``, ``message`` and ``request_id``: the service's answer, as far as
     there was one. ``after``: the seconds that the service asked to wait, None if it did not.
     """
@@ -117,11 +117,6 @@ class DeliveryError(CloudMonitorError):
         self.request_id = request_id
         self.after = after
 
-    @property
-    def keep(self) -> bool:
-        """Whether a later attempt can succeed, so that the events are worth keeping."""
-        return self.outcome is not Outcome.REFUSED
-
     def as_result(self) -> dict[str, Any]:
         """Return the ``error`` value of a task's result; ``message`` is the service's text."""
         return {
@@ -131,3 +126,12 @@ class DeliveryError(CloudMonitorError):
             "message": self.message,
             "request_id": self.request_id,
         }
+
+
+class DeliveryError(ServiceError):
+    """The service did not accept the events. ``outcome``: what this means for them."""
+
+    @property
+    def keep(self) -> bool:
+        """Whether a later attempt can succeed, so that the events are worth keeping."""
+        return self.outcome is not Outcome.REFUSED

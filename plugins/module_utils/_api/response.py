@@ -107,13 +107,13 @@ def classify(
             Answer(status),
         )
     if 300 <= status <= 399:
-        return _redirect(status)
+        return redirect_refusal(status)
     answer = _service_answer(response, redact)
     if status == 200 and answer is not None and answer.code == "200":
         return Delivered(answer)
     if answer is not None:
         return _classify_service_answer(answer, response, sent_at, temporary)
-    return _classify_foreign_answer(response, redact)
+    return foreign_answer(response, redact)
 
 
 def _service_answer(response: Response, redact: Callable[[str], str]) -> Answer | None:
@@ -162,7 +162,7 @@ def _classify_service_answer(
             "An account may send 20 requests a second in total. Send several events in one task "
             "with events.",
             answer,
-            _retry_after(response),
+            retry_after(response),
             Outcome.THROTTLED,
         )
     if 500 <= number <= 599 or number == 408:
@@ -171,7 +171,7 @@ def _classify_service_answer(
             f"an error of the service ({words})",
             "Try again later.",
             answer,
-            _retry_after(response),
+            retry_after(response),
         )
     if number in (401, 403):
         return _forbidden(answer, words, response, sent_at, temporary)
@@ -222,7 +222,8 @@ def _forbidden(
     )
 
 
-def _redirect(status: int) -> Refused:
+def redirect_refusal(status: int) -> Refused:
+    """Return the meaning of a redirect: a signed request does not follow it."""
     return Refused(
         "redirect",
         f"the answer is a redirect (HTTP {status}), and a signed request is not sent to another "
@@ -234,7 +235,8 @@ def _redirect(status: int) -> Refused:
     )
 
 
-def _classify_foreign_answer(response: Response, redact: Callable[[str], str]) -> SendResult:
+def foreign_answer(response: Response, redact: Callable[[str], str]) -> Retry | Refused:
+    """Return the meaning of an answer that is not in the form of the service's answers."""
     status = response.status
     answer = Answer(http_status=status)
     if status == 429:
@@ -243,7 +245,7 @@ def _classify_foreign_answer(response: Response, redact: Callable[[str], str]) -
             "too many requests (HTTP 429)",
             "An account may send 20 requests a second in total.",
             answer,
-            _retry_after(response),
+            retry_after(response),
             Outcome.THROTTLED,
         )
     if status >= 500 or status == 408:
@@ -252,7 +254,7 @@ def _classify_foreign_answer(response: Response, redact: Callable[[str], str]) -
             f"an error of the service or of a proxy on the way (HTTP {status})",
             "Try again later.",
             answer,
-            _retry_after(response),
+            retry_after(response),
         )
     if status == 407:
         return Refused(
@@ -272,7 +274,7 @@ def _classify_foreign_answer(response: Response, redact: Callable[[str], str]) -
     )
 
 
-def _retry_after(response: Response) -> float | None:
+def retry_after(response: Response) -> float | None:
     """Return the seconds of a Retry-After header, in either of its forms (RFC 9110, 10.2.3)."""
     value = response.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one file that does HTTP: sends a signed body with requests and returns the answer."""
+"""The one file that does HTTP: sends a signed request with requests and returns the answer."""
 
 from __future__ import annotations
 
@@ -84,15 +84,22 @@ class Transport:
         connection: Connection,
         environ: Mapping[str, str],
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        resource: str = RESOURCE,
+        answer_limit: int = _BODY_LIMIT,
     ) -> None:
-        """Raises ConfigurationError if ``ca_path`` does not exist or a proxy cannot be used."""
+        """``resource``: the path of the requests. ``answer_limit``: the bytes of an answer.
+
+        Raises ConfigurationError if ``ca_path`` does not exist or a proxy cannot be used.
+        """
         if connection.ca_path and not os.path.exists(connection.ca_path):
             raise ConfigurationError(
                 f"there is no file or directory {connection.ca_path}",
                 option="ca_path",
                 advice="Correct the path, or remove the option to use the system's certificates.",
             )
-        self._url = connection.endpoint + RESOURCE
+        self._url = connection.endpoint + resource
+        self._answer_limit = answer_limit
         self._timeout = connection.timeout
         self._verify: Any = (connection.ca_path or True) if connection.validate_certs else False
         self._proxies = proxies_for(self._url, environ)
@@ -102,16 +109,20 @@ class Transport:
         # The thread of an earlier attempt that still waits for a name look-up.
         self._abandoned: threading.Thread | None = None
 
-    def post(self, headers: Mapping[str, str], body: bytes) -> Response:
+    def post(self, headers: Mapping[str, str], body: bytes, query: str = "") -> Response:
         """Send ``body`` once and return the answer, whatever it is.
 
+        ``query``: a percent-encoded query, without its question mark.
         The connection's ``timeout`` bounds the whole attempt: name look-up, connect, TLS, sending
         and reading. Raises TransportError, and nothing else, when no answer came.
         """
+        url = f"{self._url}?{query}" if query else self._url
         seconds = self._timeout - self._wait_for_abandoned()
         session = self._ready_session()
         try:
-            return within(seconds, lambda: self._post(session, headers, body), session.watch.expire)
+            return within(
+                seconds, lambda: self._post(session, url, headers, body), session.watch.expire
+            )
         except DeadlineExceeded as exc:
             self._session = None
             if session.watch.resolving:
@@ -145,12 +156,14 @@ class Transport:
 
     def _ready_session(self) -> _Session:
         if self._session is None:
-            self._session = _Session(self._verify, self._proxies)
+            self._session = _Session(self._verify, self._proxies, self._answer_limit)
         elif self._monotonic() - self._idle_since >= IDLE_SECONDS:
             self._session.drop_connections()
         return self._session
 
-    def _post(self, session: _Session, headers: Mapping[str, str], body: bytes) -> Response:
+    def _post(
+        self, session: _Session, url: str, headers: Mapping[str, str], body: bytes
+    ) -> Response:
         """Send in one session, on a new connection if the one that was kept open has ended."""
         watch = session.watch
         watch.begin()
@@ -158,12 +171,12 @@ class Transport:
         sent = {**headers, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         try:
             try:
-                response = session.post(self._url, sent, body, self._timeout)
+                response = session.post(url, sent, body, self._timeout)
             except Exception as exc:
                 if watch.opened or watch.received or watch.expired or not _has_ended(exc):
                     raise
                 session.drop_connections()
-                response = session.post(self._url, sent, body, self._timeout)
+                response = session.post(url, sent, body, self._timeout)
             failed = False
             return response
         finally:
@@ -173,8 +186,9 @@ class Transport:
 class _Session:
     """One session of requests whose sockets are watched."""
 
-    def __init__(self, verify: Any, proxies: Mapping[str, str]) -> None:
+    def __init__(self, verify: Any, proxies: Mapping[str, str], answer_limit: int) -> None:
         self.watch = SocketWatch()
+        self._answer_limit = answer_limit
         session: Any = requests.Session()
         # Neither .netrc (it replaces Authorization) nor anything else from the surroundings.
         session.trust_env = False
@@ -199,7 +213,7 @@ class _Session:
             allow_redirects=False,
             stream=True,
         ) as answer:
-            content, complete = _read(answer)
+            content, complete = _read(answer, self._answer_limit)
             received = {name.lower(): value for name, value in answer.headers.items()}
             return Response(answer.status_code, received, content, complete)
 
@@ -287,21 +301,21 @@ def _no_target(_answer: Any) -> None:
     return None
 
 
-def _read(answer: Any) -> tuple[bytes, bool]:
+def _read(answer: Any, limit: int) -> tuple[bytes, bool]:
     """Return the body, up to the limit, and whether all of it came."""
-    content = b""
+    content = bytearray()
     try:
-        while len(content) <= _BODY_LIMIT:
+        while len(content) <= limit:
             part = answer.raw.read(8192, decode_content=False)
             if not part:
                 break
             content += part
     except (urllib3.exceptions.HTTPError, OSError):
-        return content, False
+        return bytes(content), False
     announced = answer.headers.get("Content-Length", "")
     # urllib3 2 finds this out by itself; a header that is no number says nothing.
-    cut = _LENGTH.fullmatch(announced) and len(content) < min(int(announced), _BODY_LIMIT)
-    return content, not cut
+    cut = _LENGTH.fullmatch(announced) and len(content) < min(int(announced), limit)
+    return bytes(content), not cut
 
 
 def _transport_error(exc: Exception, timeout: float) -> TransportError:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.endpoint import (
     PUBLIC_REGIONS,
     REGIONS,
+    api_url,
     endpoint_url,
     shown_endpoint,
 )
@@ -154,3 +155,31 @@ def test_anything_is_a_usable_base_url_or_a_configuration_error(endpoint: str) -
     assert parts.scheme in ("http", "https")
     assert parts.hostname
     assert (parts.path, parts.query, parts.fragment, parts.username) == ("", "", "", None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "url"),
+    [
+        (("cn-hangzhou", "public"), "https://metrics.cn-hangzhou.aliyuncs.com"),
+        (("eu-west-1", "public"), "https://metrics.eu-west-1.aliyuncs.com"),
+        (("cn-beijing", "vpc"), "https://metrics-vpc.cn-beijing.aliyuncs.com"),
+        (("mars-1", "public", "http://127.0.0.1:8095/"), "http://127.0.0.1:8095"),
+    ],
+)
+def test_the_openapi_has_one_endpoint_for_each_region(arguments: tuple[str, ...], url: str) -> None:
+    assert api_url(*arguments) == url
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("mars-1", "public"), "region: 'mars-1' is not a known region"),
+        (("cn-hangzhou", "public", "https://u:hunter2@h"), "api_endpoint: is not a usable URL"),
+        (("cn-hangzhou", "public", "https://h/event/custom/upload"), "api_endpoint: "),
+    ],
+)
+def test_a_wrong_endpoint_of_the_openapi_is_refused(arguments: tuple[str, ...], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        api_url(*arguments)
+
+    assert "hunter2" not in str(caught.value)
