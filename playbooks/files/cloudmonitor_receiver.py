@@ -6,6 +6,7 @@
 It verifies every request for custom events as the service documents it (headers, digest, date,
 signature, security token, JSON, limits), answers like the service, and can be told to misbehave. It
 needs Python 3.8+ and nothing else, and shares no code with the client, so each checks the other.
+At the same port it answers the calls of the OpenAPI that read events back and write alert rules.
 
 On the command line:
 
@@ -38,10 +39,11 @@ from types import FrameType
 from typing import Iterator, Mapping, Sequence
 
 from receiver.faults import FaultError, fault_help, parse_fault
+from receiver.openapi import Objects
 from receiver.server import Receiver, loopback_address
 from receiver.types import Credential
 
-__all__ = ["Credential", "FaultError", "Receiver", "main"]
+__all__ = ["Credential", "FaultError", "Objects", "Receiver", "main"]
 
 _ENVIRONMENT = """\
 environment:
@@ -106,6 +108,8 @@ def _receiver(args: argparse.Namespace, credential: Credential) -> Receiver:
         requests_file=args.requests,
         tls_cert=args.tls_cert,
         tls_key=args.tls_key,
+        objects=Objects(args.contact_group, dict(args.group), args.visible_after),
+        call_faults=args.call_fault,
     )
 
 
@@ -184,6 +188,36 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SPEC",
         help="see below; repeatable",
     )
+    add(
+        "--call-fault",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="the same for calls of the OpenAPI, which have a separate queue; repeatable",
+    )
+    add(
+        "--contact-group",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a contact group that exists, for alert rules; repeatable",
+    )
+    add(
+        "--group",
+        type=_group,
+        action="append",
+        default=[],
+        metavar="ID=NAME",
+        help="an application group that exists, for alert rules; repeatable",
+    )
+    add(
+        "--visible-after",
+        type=_offset,
+        default=0.0,
+        metavar="S",
+        help="seconds until an accepted event can be read back (default: %(default)g)",
+    )
     add("--rate", type=_count, metavar="N", help="refuse more than N requests in any second")
     add(
         "--date-window",
@@ -225,6 +259,13 @@ def _fault(text: str) -> str:
     except FaultError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def _group(text: str) -> tuple[int, str]:
+    number, equals, name = text.partition("=")
+    if not (number.isascii() and number.isdigit() and int(number) > 0 and equals and name):
+        raise argparse.ArgumentTypeError(f"{text} is not like 4711=shop")
+    return int(number), name
 
 
 def _count(text: str) -> int:

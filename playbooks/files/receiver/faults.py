@@ -234,6 +234,34 @@ _VERDICTS: dict[str, Callable[[Fault], Verdict]] = {
 }
 
 
+def call_fault_verdict(fault: Fault) -> Verdict:
+    """Return the answer to a call of the OpenAPI, as fault_verdict does for events."""
+    if fault.name == "status":
+        number = int(fault.arg or 0)
+        return _failed_call(number, "ServiceUnavailable" if number >= 500 else "InvalidParameter")
+    if fault.name == "code":
+        return _failed_call(200, fault.arg or "")
+    known = _CALL_FAILURES.get(fault.name)
+    return _failed_call(*known) if known else fault_verdict(fault)
+
+
+def _failed_call(status: int, code: str) -> Verdict:
+    throttled = code.startswith("Throttling")
+    msg = _FLOW_CONTROL if throttled else "the receiver was told to answer so"
+    return Verdict(status, code, msg, call={"Code": code, "Message": msg, "Success": False})
+
+
+_FLOW_CONTROL = "Request was denied due to user flow control."
+_CALL_FAILURES = {
+    "429": (429, "Throttling.User"),
+    "throttle": (400, "Throttling.User"),
+    "throttle-200": (200, "Throttling.User"),
+    "signature": (400, "SignatureDoesNotMatch"),
+    "permission": (403, "NoPermission"),
+    "bad-request": (400, "InvalidParameter"),
+}
+
+
 def fault_help() -> str:
     """Return one line for each kind of fault, for people."""
     lines = []

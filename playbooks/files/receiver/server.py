@@ -18,15 +18,26 @@ from email.utils import formatdate
 from types import TracebackType
 from typing import Any, Callable, Sequence
 
-from .faults import RATE_LIMIT, SILENT, Fault, FaultError, FaultQueue, fault_verdict
+from .acs3 import check_call, is_call
+from .faults import (
+    RATE_LIMIT,
+    SILENT,
+    Fault,
+    FaultError,
+    FaultQueue,
+    call_fault_verdict,
+    fault_verdict,
+)
 from .ledger import Ledger, RateMeter, Record
-from .types import Credential, RawRequest, Verdict
+from .openapi import Objects, OpenApi, refusal_body
+from .types import CallRefused, Credential, RawRequest, Verdict
 from .verify import verify
 from .wire import Wire, deliver, render
 
 _CONTROL = "/control/"
 _STOP_SECONDS = 2.0
 _THREAD = "cloudmonitor-receiver"
+_NOTHING = Objects()
 
 
 class Receiver:
@@ -51,6 +62,8 @@ class Receiver:
         requests_file: str | None = None,
         tls_cert: str | None = None,
         tls_key: str | None = None,
+        objects: Objects = _NOTHING,
+        call_faults: Sequence[str] = (),
     ) -> None:
         """Prepare a receiver; nothing listens before :meth:`start`.
 
@@ -65,18 +78,22 @@ class Receiver:
         :param events_file: JSON lines of the accepted events are appended to it.
         :param requests_file: JSON lines of all requests are appended to it.
         :param tls_cert: certificate chain, to serve https; ``tls_key`` is its private key.
+        :param objects: what calls of the OpenAPI find in the account.
+        :param call_faults: specifications for the queue of faults of these calls.
         :raises ValueError: ``host`` is no loopback address, or (FaultError) a fault is wrong.
         :raises OSError: a file cannot be used.
         """
         self._address = (loopback_address(host), port)
         self._credentials = tuple(credentials)
         self._queue = FaultQueue(faults)
+        self._call_queue = FaultQueue(call_faults)
         self._meter = RateMeter(rate)
         self._date_window = date_window
         self._clock = clock
         self._clock_offset = clock_offset
         self._tls = _tls_context(tls_cert, tls_key)
         self._ledger = Ledger(events_file, requests_file)
+        self._calls = OpenApi(objects, self._ledger.events)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._open: dict[threading.Thread, socket.socket] = {}
@@ -160,6 +177,11 @@ class Receiver:
         return self._ledger.requests()
 
     @property
+    def rules(self) -> dict[str, dict[str, str]]:
+        """Return the alert rules by their id: the parameters that PutCustomEventRule wrote."""
+        return self._calls.rules
+
+    @property
     def faults(self) -> list[str]:
         """Return the specifications of the faults that are left."""
         return self._queue.remaining()
@@ -167,6 +189,10 @@ class Receiver:
     def set_faults(self, specs: Sequence[str]) -> None:
         """Replace what is left in the queue; raises FaultError for a wrong specification."""
         self._queue.replace(specs)
+
+    def set_call_faults(self, specs: Sequence[str]) -> None:
+        """Replace the faults of the OpenAPI's calls; raises FaultError for a wrong one."""
+        self._call_queue.replace(specs)
 
     def state(self) -> dict[str, Any]:
         """Return the counts and the faults that are left, as ``GET /control/state`` shows them."""
@@ -245,8 +271,10 @@ class Receiver:
             verdict = self._control(request)
         else:
             throttled = self._meter.over(wire.arrived)
-            fault = self._queue.take() if request.trouble is None else None
-            verdict = self._decide(request, fault, throttled)
+            queue = self._call_queue if is_call(request) else self._queue
+            fault = queue.take() if request.trouble is None else None
+            decide = self._decide_call if is_call(request) else self._decide
+            verdict = decide(request, fault, throttled)
             self._record(request, verdict, fault, wire.arrived, connection)
         headers = list(verdict.headers)
         if verdict.status == 405:
@@ -272,6 +300,20 @@ class Receiver:
             return Verdict(403, "403", RATE_LIMIT)
         return verify(request, self._credentials, self._now(), self._date_window)
 
+    def _decide_call(self, request: RawRequest, fault: Fault | None, throttled: bool) -> Verdict:
+        if fault is not None and not fault.accepts:
+            return call_fault_verdict(fault)
+        if throttled:
+            return call_fault_verdict(Fault("throttle"))
+        now = self._now()
+        try:
+            parameters = check_call(request, self._credentials, now, self._date_window)
+            self._calls.use_nonce(request.text("x-acs-signature-nonce") or "")
+            body = self._calls.answer(request.text("x-acs-action") or "", parameters, now)
+        except CallRefused as refusal:
+            return Verdict(refusal.status, refusal.code, refusal.msg, call=refusal_body(refusal))
+        return Verdict(200, str(body["Code"]), body["Message"], call=body)
+
     def _record(
         self,
         request: RawRequest,
@@ -293,7 +335,8 @@ class Receiver:
             "arrived_at": round(now - (time.monotonic() - arrived), 6),
             "arrived_monotonic": round(arrived, 6),
             "fault": fault.text if fault else None,
-            "access_key_id": (request.text("authorization") or "").partition(":")[0] or None,
+            "action": request.text("x-acs-action"),
+            "access_key_id": _access_key_id(request),
             "date": request.text("date"),
             "source_ip": request.text("x-cms-ip"),
             "user_agent": request.text("user-agent"),
@@ -314,6 +357,13 @@ class Receiver:
                 return Verdict(400, "400", str(error))
             return _json_page(200, self.state())
         return Verdict(404, "404", "there are GET /control/state and POST /control/faults")
+
+
+def _access_key_id(request: RawRequest) -> str | None:
+    text = request.text("authorization") or ""
+    if is_call(request):
+        return text.partition("Credential=")[2].partition(",")[0] or None
+    return text.partition(":")[0] or None
 
 
 def loopback_address(host: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Dict
+from typing import Any, Dict, Mapping
 
 #: One event as it stood in the JSON of a request.
 Event = Dict[str, Any]
@@ -24,6 +24,17 @@ class Refused(Exception):
         """Keep the status and the text."""
         super().__init__(msg)
         self.status = status
+        self.msg = msg
+
+
+class CallRefused(Exception):
+    """A call of the OpenAPI that is not accepted: HTTP status, code and text of the answer."""
+
+    def __init__(self, status: int, code: str, msg: str) -> None:
+        """Keep the status, the code and the text."""
+        super().__init__(msg)
+        self.status = status
+        self.code = code
         self.msg = msg
 
 
@@ -97,10 +108,15 @@ class Verdict:
     headers: tuple[tuple[str, str], ...] = ()
     #: Bytes to send instead of the service's JSON, with their content type.
     page: tuple[str, bytes] | None = None
+    #: The members of an answer of the OpenAPI, which gets its RequestId with them.
+    call: Mapping[str, Any] | None = None
 
     def body(self, request_id: str) -> tuple[str, bytes]:
         """Return content type and bytes of the answer, the service's JSON unless a page is set."""
         if self.page is not None:
             return self.page
+        if self.call is not None:
+            text = json.dumps({**self.call, "RequestId": request_id}, ensure_ascii=False)
+            return "application/json", text.encode("utf-8")
         members = {"code": self.code, "msg": self.msg, "requestId": request_id}
         return "application/json", json.dumps(members).encode("ascii")

@@ -198,6 +198,8 @@ def test_without_a_key_it_names_the_variable_that_is_missing(missing: str) -> No
     [
         (["--host", "0.0.0.0"], "0.0.0.0 is not a loopback address"),
         (["--fault", "nonsense"], "unknown fault 'nonsense'"),
+        (["--group", "shop"], "shop is not like 4711=shop"),
+        (["--call-fault", "nonsense"], "unknown fault 'nonsense'"),
         (["--rate", "0"], "0 is not a number from 1 on"),
         (["--lifetime", "never"], "never is not a number of seconds over 0"),
         (["--clock-offset", "nan"], "nan is not a number of seconds"),

@@ -63,6 +63,7 @@ def test_an_accepted_request_is_answered_like_the_service_and_recorded(receiver:
         "events": 1,
         "bytes": len(body_of({"name": "部署 🚀", "content": ""})),
         "fault": None,
+        "action": None,
         "access_key_id": "testkey",
         "source_ip": "10.0.0.8",
         "user_agent": "raw-client/1",
