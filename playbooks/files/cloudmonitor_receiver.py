@@ -188,6 +188,38 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SPEC",
         help="see below; repeatable",
     )
+    add("--rate", type=_count, metavar="N", help="refuse more than N requests in any second")
+    add(
+        "--date-window",
+        type=_seconds,
+        default=900.0,
+        metavar="S",
+        help="seconds that a Date header may be off (default: %(default)g)",
+    )
+    add(
+        "--clock-offset",
+        type=_offset,
+        default=0.0,
+        metavar="S",
+        help="seconds that the receiver's clock is wrong, ahead or (negative) behind",
+    )
+    add(
+        "--lifetime",
+        type=_seconds,
+        default=3600.0,
+        metavar="S",
+        help="stop after so many seconds (default: %(default)g)",
+    )
+    _add_call_options(parser)
+    add("--exit-with-parent", action="store_true", help="stop when the parent process is gone")
+    add("--tls-cert", metavar="FILE", help="serve https with this certificate chain (PEM)")
+    add("--tls-key", metavar="FILE", help="its private key, when it is not in the same file")
+    return parser
+
+
+def _add_call_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for calls of the OpenAPI."""
+    add = parser.add_argument
     add(
         "--call-fault",
         type=_fault,
@@ -218,32 +250,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="seconds until an accepted event can be read back (default: %(default)g)",
     )
-    add("--rate", type=_count, metavar="N", help="refuse more than N requests in any second")
-    add(
-        "--date-window",
-        type=_seconds,
-        default=900.0,
-        metavar="S",
-        help="seconds that a Date header may be off (default: %(default)g)",
-    )
-    add(
-        "--clock-offset",
-        type=_offset,
-        default=0.0,
-        metavar="S",
-        help="seconds that the receiver's clock is wrong, ahead or (negative) behind",
-    )
-    add(
-        "--lifetime",
-        type=_seconds,
-        default=3600.0,
-        metavar="S",
-        help="stop after so many seconds (default: %(default)g)",
-    )
-    add("--exit-with-parent", action="store_true", help="stop when the parent process is gone")
-    add("--tls-cert", metavar="FILE", help="serve https with this certificate chain (PEM)")
-    add("--tls-key", metavar="FILE", help="its private key, when it is not in the same file")
-    return parser
 
 
 def _host(text: str) -> str:
