@@ -48,6 +48,13 @@ NEWEST_AND_OLDEST = nox.parametrize(
     [(NEWEST, "newest"), (_first(CORES[OLDEST_CORE][0]), "oldest")],
     ids=["newest", "oldest"],
 )
+
+
+def _marked(core: str) -> tuple[str, ...]:
+    """Return the arguments of pytest that choose the integration tests of this ansible-core."""
+    return () if core in ("newest", NEWEST_CORE) else ("-m", "every_core")
+
+
 # Continuous integration requires the complete matrix; elsewhere, a missing Python is skipped.
 COMPLETE = os.environ.get("CI", "") not in ("", "0", "false") and "matrix" in " ".join(sys.argv)
 
@@ -125,9 +132,8 @@ def unit(session: nox.Session, core: str) -> None:
 def integration(session: nox.Session, core: str) -> None:
     """Run real playbooks against the receiver. Arguments go to pytest, such as -k role."""
     install(session, core, core)
-    chosen = ("-m", "not newest_only") if core == "oldest" else ()
     arguments = steps.with_folder("tests/integration", session.posargs)
-    run_pytest(session, *IN_PARALLEL, *chosen, *arguments)
+    run_pytest(session, *IN_PARALLEL, *_marked(core), *arguments)
 
 
 @nox.session(python=NEWEST)
@@ -192,9 +198,10 @@ def matrix(session: nox.Session, core: str) -> None:
         session.error(f"Python {', '.join(missing)} was not found")
     name = {OLDEST_CORE: "oldest", NEWEST_CORE: "newest"}.get(core, f"core-{core}")
     install(session, name, "oldest" if core in ("2.16", "2.17", "2.18") else "newest")
-    for folder in ("unit", "integration"):
-        if folder in kinds:
-            run_pytest(session, f"tests/{folder}", *IN_PARALLEL)
+    if "unit" in kinds:
+        run_pytest(session, "tests/unit", *IN_PARALLEL)
+    if "integration" in kinds:
+        run_pytest(session, "tests/integration", *IN_PARALLEL, *_marked(core))
     if "modules" in kinds:
         found = [PYTHONS[version] for version in CORES[core][1] if version in PYTHONS]
         pythons = steps.target_pythons(session, found)

@@ -48,6 +48,7 @@ def event(name: Any = "e", content: Any = "c", **more: Any) -> dict[str, Any]:
     return {EVENT: {"name": name, "content": content, **more}}
 
 
+@pytest.mark.every_core
 def test_every_content_and_time_arrives_as_documented(tasks: Tasks, receiver: Receiver) -> None:
     run = tasks(
         [event(content=given) for given, _sent in CONTENTS]
@@ -64,6 +65,7 @@ def test_every_content_and_time_arrives_as_documented(tasks: Tasks, receiver: Re
     assert [(item["name"], item["groupId"]) for item in got[-2:]] == [("e", 101), ("事件名", 0)]
 
 
+@pytest.mark.every_core
 def test_an_unquoted_yaml_date_time_is_a_time(
     playbook: Callable[..., Run], receiver: Receiver, tmp_path: Any
 ) -> None:
@@ -199,6 +201,7 @@ BAD_INPUT: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.every_core
 def test_bad_input_is_named_before_anything_is_sent(tasks: Tasks, receiver: Receiver) -> None:
     run = tasks([{EVENT: options} for options, _named in BAD_INPUT])
     for result, (options, named) in zip(run.results, BAD_INPUT, strict=True):
@@ -208,6 +211,7 @@ def test_bad_input_is_named_before_anything_is_sent(tasks: Tasks, receiver: Rece
     assert receiver.requests == []
 
 
+@pytest.mark.every_core
 def test_half_of_a_surrogate_pair_is_named(tasks: Tasks, receiver: Receiver) -> None:
     # From ansible-core 2.19 on its own filter refuses it, and names the option, too.
     result = tasks([event(content="{{ '\"\\ud83d\"' | from_json }}")]).result
@@ -217,6 +221,7 @@ def test_half_of_a_surrogate_pair_is_named(tasks: Tasks, receiver: Receiver) -> 
     assert receiver.requests == []
 
 
+@pytest.mark.every_core
 def test_check_mode_validates_and_sends_nothing(tasks: Tasks, receiver: Receiver) -> None:
     run = tasks(
         [event("n", "c"), event("n", ""), event("n", "c", report_from="target")],
@@ -238,6 +243,7 @@ def test_diff_mode_shows_what_is_sent(tasks: Tasks, receiver: Receiver) -> None:
     assert len(receiver.events) == 1
 
 
+@pytest.mark.every_core
 def test_options_come_from_defaults_of_the_group_and_from_the_task_environment(
     tasks: Tasks, receiver: Receiver
 ) -> None:
@@ -300,6 +306,7 @@ def test_the_target_reports_with_the_same_code(tasks: Tasks, receiver: Receiver)
     assert json.loads(receiver.events[-1]["content"]) == {"a": "中"}
 
 
+@pytest.mark.every_core
 def test_a_target_that_cannot_run_the_module_says_so(tasks: Tasks, receiver: Receiver) -> None:
     broken = event(report_from="target")
     broken["vars"] = {"ansible_python_interpreter": "/nowhere/python"}

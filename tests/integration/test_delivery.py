@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from cloudmonitor_receiver import Credential, Receiver
 
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
@@ -21,9 +20,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
     SECRET,
     Run,
 )
-
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
 
 Tasks = Callable[..., Run]
 

@@ -123,6 +123,7 @@ def table(output: str) -> list[str]:
     return [took.sub("SOME", " ".join(row.split())) for row in rows]
 
 
+@pytest.mark.every_core
 def test_demo_shows_every_event_and_leaves_nothing_behind(place: Place) -> None:
     installed = place.files()
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cloudmonitor_receiver import Receiver
 
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
@@ -43,6 +44,7 @@ def contents(receiver: Receiver) -> list[dict[str, Any]]:
     return [{"event": item["name"], **json.loads(item["content"])} for item in receiver.events]
 
 
+@pytest.mark.every_core
 def test_start_and_finish_tell_one_story(tasks: Tasks, receiver: Receiver) -> None:
     run = tasks([START, finish("succeeded", details={"tickets": ["A-1"]})])
     started, finished = (result["deployment"] for result in run.results)
@@ -109,6 +111,7 @@ def test_a_finish_knows_the_deployment_by_id_and_name_as_well(
     assert contents(receiver)[0]["ci"] == {"system": "gitlab", "job": "88"}
 
 
+@pytest.mark.every_core
 def test_check_mode_returns_a_deployment_and_sends_nothing(
     tasks: Tasks, receiver: Receiver
 ) -> None:
@@ -117,6 +120,7 @@ def test_check_mode_returns_a_deployment_and_sends_nothing(
     assert receiver.requests == []
 
 
+@pytest.mark.every_core
 def test_the_target_can_report_a_deployment(tasks: Tasks, receiver: Receiver) -> None:
     temporary = {
         "access_key_id": "STS." + KEY_ID,
@@ -179,6 +183,7 @@ BAD_INPUT: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.every_core
 def test_bad_input_is_named_before_anything_is_sent(tasks: Tasks, receiver: Receiver) -> None:
     run = tasks([{DEPLOYMENT: options} for options, _named in BAD_INPUT])
     for result, (options, named) in zip(run.results, BAD_INPUT, strict=True):

@@ -39,6 +39,7 @@ def plays_of(module: str, folder: Path) -> list[dict[str, Any]]:
     return [{**play, "tasks": yaml.safe_load(text)}]
 
 
+@pytest.mark.every_core
 @pytest.mark.parametrize("module", SENT)
 def test_examples_run_in_their_order_and_send_what_they_name(
     module: str, playbook: Callable[..., Run], receiver: Receiver, tmp_path: Path

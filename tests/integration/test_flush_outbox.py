@@ -220,6 +220,7 @@ def test_the_outbox_is_the_callback_s_unless_another_is_named(project: Project) 
     assert [event["id"] for event in project.events()] == ["A"] * 3 + ["B"] * 3
 
 
+@pytest.mark.every_core
 def test_the_configuration_file_of_the_callback_counts(project: Project) -> None:
     """Its outbox, its endpoint and its id: the environment holds the secret only."""
     section = [f"outbox = {project.folder / 'configured'}"]

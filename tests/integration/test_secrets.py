@@ -58,6 +58,7 @@ def everything(**options: Any) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.every_core
 @pytest.mark.parametrize("where", ["controller", "target"])
 def test_no_secret_shows_at_the_highest_verbosity(
     tasks: Callable[..., Run], receiver: Receiver, tmp_path: Path, where: str

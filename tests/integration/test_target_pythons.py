@@ -59,6 +59,7 @@ def on_target(request: pytest.FixtureRequest, tasks: Callable[..., Run]) -> Call
     return run
 
 
+@pytest.mark.every_core
 def test_events_arrive_from_a_target_of_every_python(
     on_target: Callable[..., Run], receiver: Receiver
 ) -> None:
@@ -91,6 +92,7 @@ def test_events_arrive_from_a_target_of_every_python(
     ]
 
 
+@pytest.mark.every_core
 def test_a_target_of_every_python_says_what_went_wrong(
     on_target: Callable[..., Run], receiver: Receiver
 ) -> None:

@@ -24,9 +24,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
     using,
 )
 
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
-
 ALL_EVENTS = [START, FINISH, FAILURE]
 SECRET = "canary-secret-of-all"
 KEYS = {name: f"LTAI5tAccount{name.upper()}" for name in "abc"}

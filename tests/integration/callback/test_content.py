@@ -84,6 +84,7 @@ def test_an_event_tells_what_who_where_from_and_from_which_commit(project: Proje
     assert len(start["id"]) == 36
 
 
+@pytest.mark.every_core
 def test_what_is_reported_inside_names_the_run_as_its_parent(project: Project) -> None:
     project.write("nested.yml", [play(say(), hosts="h1")])
     project.write("step.yml", "- ansible.builtin.debug:\n")
@@ -156,6 +157,7 @@ def test_only_playbooks_that_are_wanted_are_reported(project: Project) -> None:
     }
 
 
+@pytest.mark.every_core
 def test_failures_tell_as_much_as_was_asked_for(project: Project) -> None:
     hosts = [f"n{number:02}" for number in range(12)]
     project.write("hosts", "\n".join(f"{host} ansible_connection=local" for host in hosts))

@@ -9,6 +9,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     FINISH,
     START,
@@ -43,6 +45,7 @@ def encrypted(project: Project, name: str, text: str) -> str:
     return done.stdout
 
 
+@pytest.mark.every_core
 def test_named_variables_are_copied_and_what_may_not_leave_is_left_out(project: Project) -> None:
     project.write("vaulted.yml", encrypted(project, "vaulted", VAULTED))
     project.write("looked-up.txt", LOOKED_UP)

@@ -80,6 +80,7 @@ ENDINGS = {
 }  # fmt: skip
 
 
+@pytest.mark.every_core
 @pytest.mark.parametrize("name", ENDINGS)
 def test_an_end_is_reported_once_and_correctly(project: Project, name: str) -> None:
     ending = ENDINGS[name]
@@ -117,6 +118,7 @@ def check_events(events: list[Content], status: str, reason: str | None = None) 
     return finish
 
 
+@pytest.mark.every_core
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [
@@ -191,6 +193,7 @@ def test_an_undelivered_start_is_delivered_before_its_finish(project: Project) -
     check_events(project.events(id="A"), "aborted", "lost")
 
 
+@pytest.mark.every_core
 def test_each_playbook_of_a_command_line_is_a_separate_deployment(
     project: Project,
 ) -> None:

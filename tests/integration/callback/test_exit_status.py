@@ -116,6 +116,7 @@ CASES = {
 AT_ONCE = 11
 
 
+@pytest.mark.every_core
 @pytest.mark.parametrize("first", range(0, len(CASES), AT_ONCE))
 def test_a_deployment_failed_exactly_if_ansible_did(project: Project, first: int) -> None:
     names = list(CASES)[first : first + AT_ONCE]

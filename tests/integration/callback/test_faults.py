@@ -35,9 +35,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
     ansible_playbook,
 )
 
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
-
 # The courier is killed when Ansible, the first process of the namespace, ends: a container.
 IN_A_PID_NAMESPACE = ("unshare", "--pid", "--fork", "--mount-proc")
 CONTAINED = (

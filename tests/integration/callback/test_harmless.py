@@ -74,6 +74,7 @@ def test_it_listens_to_no_result_but_failures() -> None:
     }
 
 
+@pytest.mark.every_core
 def test_no_thread_no_http_library_and_no_open_file_is_added_to_ansible(project: Project) -> None:
     project.receiver.set_faults(["status=500*inf"])
     project.write("callback_plugins/witness.py", WITNESS)

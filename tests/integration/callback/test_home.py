@@ -21,9 +21,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import ansible_playbook
 
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
-
 UID = 54_321
 # The tests' own Python may be readable by root only.
 _AS_ANOTHER_USER = (

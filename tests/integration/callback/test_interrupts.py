@@ -85,6 +85,7 @@ def test_a_signal_after_the_last_playbook_keeps_its_exit_status(
     _kill_couriers(project)
 
 
+@pytest.mark.every_core
 def test_ctrl_c_after_the_first_of_two_playbooks_stops_the_second(project: Project) -> None:
     project.receiver.set_faults(["hang*inf"])
     project.write("one.yml", [play(say())])
@@ -101,6 +102,7 @@ def test_ctrl_c_after_the_first_of_two_playbooks_stops_the_second(project: Proje
     assert project.waiting() == ["A"]
 
 
+@pytest.mark.every_core
 def test_an_id_that_cannot_be_used_leaves_no_start_behind(project: Project) -> None:
     # Extra variables count as options from ansible-core 2.21 on.
     ended = project.run([play(say())], "-e", '{"cloudmonitor_deployment_id": "a\\u0000b"}')

@@ -11,7 +11,6 @@ import signal
 import time
 from pathlib import Path
 
-import pytest
 from cloudmonitor_receiver import Credential, Receiver
 
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
@@ -24,9 +23,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
     say,
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
-
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
 
 OTHER = "LTAI5tOther"
 ALL_EVENTS = [START, FINISH, FAILURE]

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
-
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     FAILURE,
     FINISH,
@@ -18,9 +16,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
     play,
     say,
 )
-
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
 
 
 def test_ten_runs_at_once_on_one_outbox_deliver_every_event_once(project: Project) -> None:

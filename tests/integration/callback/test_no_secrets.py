@@ -11,6 +11,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     PRODUCT,
     Plays,
@@ -68,6 +70,7 @@ def secretive(project: Project) -> Plays:
 ARGUMENTS = ("-vvvv", "--vault-password-file", "password", "-e", f"extra={EXTRA}")
 
 
+@pytest.mark.every_core
 def test_no_secret_is_in_the_events_or_in_what_the_callback_says(project: Project) -> None:
     plays = secretive(project)
     project.release()

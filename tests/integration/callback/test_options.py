@@ -40,6 +40,7 @@ context_vars = release, stage
 """
 
 
+@pytest.mark.every_core
 def test_options_come_from_the_configuration_file(project: Project) -> None:
     outbox = project.folder / "elsewhere" / "deep"
     project.config(
@@ -132,6 +133,7 @@ def test_the_outbox_lies_in_the_home_of_ansible_by_default(project: Project) -> 
     assert journal.read_bytes().endswith(b"\n")
 
 
+@pytest.mark.every_core
 def test_enabled_under_two_names_it_reports_once(project: Project) -> None:
     # Another collection may lead to ours under a name of its own.
     project.write("collections/ansible_collections/our/names/plugins/callback/.keep", "")

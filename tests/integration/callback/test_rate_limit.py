@@ -29,9 +29,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
 
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
-
 CONTROLLERS = 10
 EARLIER = 8  # deployments that each controller could not report before
 RATE = 20  # requests a second, the documented limit of an account

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from ansible_collections.aliops.cloudmonitor.tests.docs_examples import (
     blocks,
     guide,
@@ -20,9 +18,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.check.conftest im
     shown,
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
-
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
 
 GUIDE = guide("check")
 COMMAND = "ansible-playbook -i localhost, aliops.cloudmonitor.check"

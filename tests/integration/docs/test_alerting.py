@@ -21,9 +21,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import DEFAULT, Reader
 
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
-
 GUIDE = guide("alerting")
 ON_LOCALHOST = {"hosts": "localhost", "connection": "local"}
 

@@ -18,9 +18,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
 
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
-
 GUIDE = guide("callback")
 
 

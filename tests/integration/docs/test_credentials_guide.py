@@ -26,9 +26,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
 
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
-
 GUIDE = guide("credentials")
 NO_KEY = {"ALIBABA_CLOUD_ACCESS_KEY_ID": None, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": None}
 TASK = {"name": "Report", EVENT: {"name": "by-task", "content": {"orders": 1}}, "run_once": True}

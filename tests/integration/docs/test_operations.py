@@ -35,9 +35,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import DEFAULT, Reader
 
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
-
 GUIDE = guide("operations")
 ALL_EVENTS = [START, FINISH, FAILURE]
 FLUSH = "localhost -m aliops.cloudmonitor.flush_outbox\n"

@@ -27,9 +27,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
 
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
-
 GUIDE = guide("quickstart")
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = "git+https://github.com/aliops/cloudmonitor.git"

@@ -9,8 +9,6 @@ import os
 import re
 from pathlib import Path
 
-import pytest
-
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     Ended,
     Project,
@@ -20,9 +18,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
     SECRET,
     ansible_playbook,
 )
-
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
 
 README = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
 PLAY = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - ansible.builtin.%s:\n"

@@ -16,9 +16,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
 
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
-
 GUIDE = guide("role")
 INVENTORY = "[shop]\nh1\nh2\nh3\n[shop:vars]\nansible_connection=local\n"
 GONE = INVENTORY.replace("h2\n", "h2 ansible_connection=gone\n")  # the way there is not

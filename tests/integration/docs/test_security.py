@@ -7,17 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from ansible_collections.aliops.cloudmonitor.tests.docs_examples import guide
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     Ended,
     Project,
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
-
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
 
 ROOT = Path(__file__).resolve().parents[3]
 OWN = {"ANSIBLE_COLLECTIONS_PATH": None}

@@ -8,14 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from cloudmonitor_receiver import Receiver
 
 from ansible_collections.aliops.cloudmonitor.tests.docs_examples import anchors, guide
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import EVENT, Run
-
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
 
 SECTIONS = anchors(guide("troubleshooting").read_text(encoding="utf-8"))
 ONE: dict[str, Any] = {"name": "n", "content": "c", "retries": 0}

@@ -32,6 +32,7 @@ def _with_failures_counted_once(outcome: Outcome) -> dict[str, Any]:
     return facts
 
 
+@pytest.mark.every_core
 @pytest.mark.parametrize(
     "keywords",
     ["any_errors_fatal: true", "any_errors_fatal: true\nserial: 2"],
@@ -46,6 +47,7 @@ def test_any_errors_fatal_ends_the_play(keywords: str, deploy: Deploy) -> None:
     assert ours.recap["h2"]["failed"] == (2 if CORE < (2, 17) else 1)
 
 
+@pytest.mark.every_core
 @pytest.mark.skipif(CORE < (2, 17), reason="2.16 leaves the role no way to speak, tested below")
 def test_any_errors_fatal_with_an_unreachable_host(deploy: Deploy) -> None:
     ours, theirs = deploy(Play(AFTER, "any_errors_fatal: true", gone=("h2",)))
@@ -54,15 +56,10 @@ def test_any_errors_fatal_with_an_unreachable_host(deploy: Deploy) -> None:
     assert ours.facts == theirs.facts, ours.output + theirs.output
 
 
-@pytest.mark.parametrize(
-    "play",
-    [
-        Play(AFTER, "max_fail_percentage: 20", ("h2",)),
-        Play(AFTER, "max_fail_percentage: 40\nserial: 3", ("h2", "h3"), hosts=SIX),
-    ],
-    ids=["all_at_once", "serial"],
-)
-def test_max_fail_percentage_ends_the_play(play: Play, deploy: Deploy) -> None:
+@pytest.mark.every_core
+def test_max_fail_percentage_ends_the_play(deploy: Deploy) -> None:
+    play = Play(AFTER, "max_fail_percentage: 40\nserial: 3", ("h2", "h3"), hosts=SIX)
+
     ours, theirs = deploy(play)
 
     assert ours.phases == ["running", "failed"]
@@ -79,8 +76,7 @@ def test_below_max_fail_percentage_the_play_goes_on(deploy: Deploy) -> None:
     assert "after: h1" in ours.output
 
 
-@pytest.mark.parametrize("limit", ["any_errors_fatal: true", "max_fail_percentage: 0"])
-def test_a_rescue_around_the_role_is_not_disturbed(limit: str, deploy: Deploy) -> None:
+def test_a_rescue_around_the_role_is_not_disturbed(deploy: Deploy) -> None:
     tasks = """
     - name: Outer
       block:
@@ -93,7 +89,7 @@ def test_a_rescue_around_the_role_is_not_disturbed(limit: str, deploy: Deploy) -
             msg: rolled back
     """
 
-    ours, theirs = deploy(Play(tasks, limit, fails=("h2",)))
+    ours, theirs = deploy(Play(tasks, "any_errors_fatal: true", fails=("h2",)))
 
     assert ours.phases == ["running", "failed"]
     assert ours.facts == theirs.facts, ours.output + theirs.output

@@ -37,14 +37,6 @@ IMPORTED = """
 """
 MISTAKES = {
     "nothing_to_deploy": (Play(role=ROLE), "Set deployment_tasks_file, deployment_roles or both"),
-    "no_such_file": (
-        Play(role=ROLE + "    deployment_tasks_file: absent.yml\n"),
-        "there is no file",
-    ),
-    "not_a_list": (
-        Play(role=WITH_FILE, deploy="tasks: []\n"),
-        "is not a list of tasks",
-    ),
     "recursion": (
         Play(role=WITH_FILE, files={"deploy.yml": "---" + WITH_FILE}),
         "would run itself",
@@ -52,10 +44,6 @@ MISTAKES = {
     "no_name": (
         Play(role=WITH_FILE.replace("    deployment_name: shop\n", "")),
         "deployment_name",
-    ),
-    "empty_event_name": (
-        Play(role=WITH_FILE + "    deployment_finish_event: ''\n"),
-        "deployment_finish_event: is empty",
     ),
     "unknown_connection_option": (
         Play(role=WITH_FILE + "    deployment_connection: {regoin: cn-beijing}\n"),
@@ -72,13 +60,10 @@ MISTAKES = {
     "roles_without_the_first_host": (Play("", AS_ROLES), "skips the role on the first host"),
     "import_without_the_first_host": (Play(role=IMPORTED), "skips the role on the first host"),
     "strategy_free": (Play(keywords="strategy: free"), "hosts do not wait"),
-    "strategy_host_pinned": (
-        Play(keywords="strategy: ansible.builtin.host_pinned"),
-        "hosts do not wait",
-    ),
 }
 
 
+@pytest.mark.every_core
 @pytest.mark.parametrize(("play", "word"), MISTAKES.values(), ids=MISTAKES)
 def test_is_an_error_before_anything_is_deployed(
     play: Play, word: str, report: Callable[..., Outcome]

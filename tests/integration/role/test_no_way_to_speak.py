@@ -58,6 +58,7 @@ def test_the_start_stays_without_a_finish(play: Play, deploy: Deploy) -> None:
     assert ours.facts == theirs.facts, ours.output + theirs.output
 
 
+@pytest.mark.every_core
 @pytest.mark.skipif(CORE >= (2, 17), reason="from 2.17 on the role can report this")
 def test_any_errors_fatal_with_an_unreachable_host_on_2_16(deploy: Deploy) -> None:
     ours, theirs = deploy(Play(keywords="any_errors_fatal: true", gone=("h2",)))
@@ -66,6 +67,7 @@ def test_any_errors_fatal_with_an_unreachable_host_on_2_16(deploy: Deploy) -> No
     assert ours.returncode == theirs.returncode != 0
 
 
+@pytest.mark.every_core
 def test_end_host_on_one_host_counts_as_failed(deploy: Deploy) -> None:
     tasks = _ending("end_host") + '  when: inventory_hostname != "h2"\n'
     tasks = tasks.replace("end_host\n", 'end_host\n  when: inventory_hostname == "h2"\n')
@@ -92,7 +94,7 @@ def heeded_interrupts() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("heeded_interrupts")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_is_ended_reports_no_success(
     number: signal.Signals, endpoint: Any, reporting: dict[str, str], tmp_path: Path
 ) -> None:

@@ -25,9 +25,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import ansible_playbook
 
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
-
 # Process ids of its own, of which the first takes all others along when it ends; and its user is
 # root inside and the caller outside, as in podman without root.
 CONTAINER = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 import yaml
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentials import (
@@ -21,9 +20,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.runner.harness im
     FILES,
     injected,
 )
-
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
 
 # Names that AWX refuses or ignores in an injector: see ENV_BLOCKLIST in awx/main/constants.py
 # and CredentialTypeInjectorField in awx/main/fields.py.

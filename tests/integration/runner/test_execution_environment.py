@@ -14,9 +14,6 @@ import yaml
 from ansible_collections.aliops.cloudmonitor.tests.integration.runner.harness import FILES, tool
 from ansible_collections.aliops.cloudmonitor.tests.programs import output_of
 
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
-
 COLLECTION = FILES.parents[1]
 
 

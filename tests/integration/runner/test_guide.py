@@ -35,9 +35,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.runner.harness import FILES, path
 
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
-
 GUIDE = guide("ci-and-awx")
 FLUSH = "ansible -i localhost, localhost -m aliops.cloudmonitor.flush_outbox"
 HEADER = re.compile(r"\A(?:---\n)?(?:#.*\n)+")

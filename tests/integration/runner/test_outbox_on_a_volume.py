@@ -12,8 +12,6 @@ import signal
 import time
 from contextlib import suppress
 
-import pytest
-
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     FAILURE,
     FINISH,
@@ -28,9 +26,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.runner.harness im
     JOB,
     Job,
 )
-
-# The results do not depend on the version of ansible-core.
-pytestmark = pytest.mark.newest_only
 
 
 def leave_to_another_node(project: Project) -> None:

@@ -29,6 +29,7 @@ CI = {"system": "awx", "url": f"{HOST}/#/jobs/playbook/{JOB}", "job": JOB}
 WAYS = pytest.mark.parametrize("way", ["run", "stream"])
 
 
+@pytest.mark.every_core
 @WAYS
 def test_a_job_is_reported_with_its_number_and_page(job: Job, way: str) -> None:
     job.play([play(say())])
