@@ -48,7 +48,7 @@ class ActionModule(EventAction):
         events = deployment_events(
             deployment, Naming.from_options(params), deployment.finished_at or now
         )
-        result = self.send(events, params, environ, task_vars)
+        result = self.send(events, params, environ, task_vars, deployment=deployment)
         return {**result, "deployment": deployment_result(deployment)}
 
 

@@ -22,6 +22,10 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as core_version
 
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
+    InvalidEvent,
+    InvalidInput,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import (
     CONNECTION_NAMES,
     override_options,
@@ -329,7 +333,7 @@ class ActionModule(ActionBase):
                 args[option] = value
         args = override_options(args, self._connection_options())
         args.update(phase=phase, report_from="controller")
-        args["report_errors"] = self._text("deployment_report_errors") or "warn"
+        args["report_errors"] = self._text("deployment_report_errors") or "queue"
         if deployment.record:
             args.update(deployment=dict(deployment.record), status=status)
         else:
@@ -337,14 +341,17 @@ class ActionModule(ActionBase):
                 {"id": deployment.id, "name": deployment.name},
                 **({"status": status} if status else {}),
             )
-        answer = self._run_event_action(args)
+        answer = _warning_unless_invalid(self._run_event_action(args), args["report_errors"])
         prefix = f"Deployment {deployment.name}, {phase}: "
         for key in ("warnings", "msg"):  # Ansible shows equal texts of start and finish once
             if isinstance(answer.get(key), str):
                 answer[key] = prefix + answer[key]
             elif answer.get(key):
                 answer[key] = [prefix + text for text in answer[key]]
-        kept = ("failed", "msg", "error", "warnings", "deployment", "diff", "exception")
+        kept = (
+            *("failed", "msg", "error", "warnings", "deployment", "diff", "exception"),
+            *("delivered", "queued"),
+        )
         return {name: answer[name] for name in kept if name in answer}
 
     def _defaults(self) -> dict[str, Any]:
@@ -397,3 +404,17 @@ class ActionModule(ActionBase):
             "The deployment was not started in this play, so its finish was not reported. Use"
             " tasks_from: start earlier in the same play, or aliops.cloudmonitor.deployment_event."
         )
+
+
+def _warning_unless_invalid(answer: dict[str, Any], report_errors: str) -> dict[str, Any]:
+    """Return ``answer`` with a warning instead of a failure that is not the playbook's mistake.
+
+    With ``queue``, deployment_event fails if events can neither be delivered nor queued, for
+    example without an AccessKey. A deployment goes on then, as with ``warn``.
+    """
+    mistakes = (InvalidInput.kind, InvalidEvent.kind, None)
+    kind = (answer.get("error") or {}).get("kind")
+    if report_errors != "queue" or not answer.get("failed") or kind in mistakes:
+        return answer
+    others = {name: answer[name] for name in answer if name not in ("failed", "exception")}
+    return {**others, "warnings": [*answer.get("warnings", []), str(answer.get("msg", ""))]}

@@ -9,7 +9,7 @@ from typing import Any
 
 from ._options import connection_argument_spec
 
-REPORT_ERRORS = ("fail", "warn")
+REPORT_ERRORS = ("fail", "warn", "queue")
 REPORT_FROM = ("controller", "target")
 START_EVENT = "deployment-start"
 FINISH_EVENT = "deployment-finish"
@@ -21,6 +21,7 @@ def _shared() -> dict[str, Any]:
         "group_id": {"type": "int", "default": 0},
         "report_errors": {"type": "str", "choices": list(REPORT_ERRORS), "default": "fail"},
         "report_from": {"type": "str", "choices": list(REPORT_FROM), "default": "controller"},
+        "outbox": {"type": "path"},
         **connection_argument_spec(),
     }
 

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, List, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from ansible.module_utils.basic import missing_required_lib
 
@@ -19,7 +20,7 @@ from ._api.credentials import (
     resolve_credentials,
     secrets_in_environment,
 )
-from ._api.errors import CloudMonitorError, InvalidInput
+from ._api.errors import CloudMonitorError, DeliveryError, InvalidInput
 from ._api.event import KEYS, Event, parse_event, parse_events
 from ._api.redact import Redactor
 from ._api.transport import REQUESTS_IMPORT_ERROR, Transport, own_address
@@ -30,11 +31,10 @@ NOTHING_SENT: Mapping[str, Any] = {
     "changed": False,
     "events": [],
     "delivered": 0,
+    "queued": 0,
     "requests": 0,
     "endpoint": None,
 }
-
-Deliver = Callable[[List[Event], Connection, Credentials], Dict[str, Any]]
 
 # A result with 10,000 events would be unreadable and slow down Ansible.
 SHOWN_EVENTS = 100
@@ -46,6 +46,37 @@ class MissingLibrary(CloudMonitorError):
     kind = "missing_library"
 
 
+@dataclass(frozen=True)
+class Sent:
+    """What came of sending events.
+
+    ``members``: to be added to the result of the task. ``delivered``: the number of events that
+    were accepted. ``error``: why the others were not, None if it is among the members.
+    """
+
+    members: dict[str, Any]
+    delivered: int
+    error: CloudMonitorError | None = None
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """Events that were not accepted, after ``delivered`` others that were.
+
+    ``credentials``: None if the error is that they were not found.
+    """
+
+    events: Sequence[Event]
+    delivered: int
+    error: CloudMonitorError
+    credentials: Credentials | None
+
+
+Deliver = Callable[[List[Event], Connection, Credentials], Sent]
+# Returns the members to add to the result, None if the error is to be treated as usual.
+Keep = Callable[[Undelivered], Optional[Dict[str, Any]]]
+
+
 def send_events(
     events: Sequence[Event],
     params: Mapping[str, Any],
@@ -53,6 +84,7 @@ def send_events(
     single: bool,
     check_mode: bool,
     deliver: Deliver | None = None,
+    keep: Keep | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Deliver ``events`` and return the result of the task.
@@ -60,8 +92,8 @@ def send_events(
     ``params``: the validated connection options and ``report_errors``. ``environ``: the variables
     for credentials and proxies. ``single``: the event was not given in a list, so errors have no
     index. In check mode everything is validated and nothing is sent. ``deliver`` sends the events
-    and returns the members to add to the result (default: from this process, over HTTP, with
-    ``progress`` as the client calls it).
+    (default: from this process, over HTTP, with ``progress`` as the client calls it). ``keep`` is
+    called when events were not accepted, and may treat the error (default: ``error_result``).
 
     The secrets are masked in the events before they are sent, and in the result.
     Raises InvalidInput when an event cannot be sent at all. Every other error is in the result.
@@ -70,6 +102,7 @@ def send_events(
     redactor = Redactor(known_secrets(params, environ))
     masked = [event.with_texts(redactor.text) for event in events]
     result = {**NOTHING_SENT, "events": _shown(masked)}
+    credentials: Credentials | None = None
     try:
         connection = parse_connection(params)
         result["endpoint"] = connection.endpoint
@@ -81,12 +114,16 @@ def send_events(
         masked = [event.with_texts(redactor.text) for event in events]
         result["events"] = _shown(masked)
         if deliver is None:
-            sent = _send_over_http(masked, connection, credentials, environ, params, progress)
-            result.update(sent)
+            sent = _send_over_http(masked, connection, credentials, environ, progress)
         else:
-            result.update(deliver(masked, connection, credentials))
+            sent = deliver(masked, connection, credentials)
     except CloudMonitorError as exc:
-        result.update(error_result(exc, params["report_errors"], masked))
+        sent = Sent({}, 0, exc)
+    result.update(sent.members)
+    if sent.error is not None:
+        left = Undelivered(masked[sent.delivered :], sent.delivered, sent.error, credentials)
+        kept = None if keep is None else keep(left)
+        result.update(kept or undelivered_result(left, params["report_errors"]))
     return dict(redactor.value(result))
 
 
@@ -102,26 +139,52 @@ def _send_over_http(
     connection: Connection,
     credentials: Credentials,
     environ: Mapping[str, str],
-    params: Mapping[str, Any],
     progress: Callable[[int, int], None] | None,
-) -> dict[str, Any]:
-    """Send from this process and return the members to add to the result."""
+) -> Sent:
+    """Send from this process."""
     if REQUESTS_IMPORT_ERROR is not None:
         raise MissingLibrary(missing_required_lib("requests"))
     transport = Transport(connection, environ)
     source_ip = connection.source_ip or own_address()
     client = Client(connection, credentials, transport, source_ip, progress=progress)
     sent = client.send(batches(events))
-    added: dict[str, Any] = {
+    members = {
         "changed": sent.delivered > 0,
         "delivered": sent.delivered,
         "requests": sent.requests,
     }
-    if sent.error is not None:
-        added.update(
-            error_result(sent.error, params["report_errors"], sent.undelivered, sent.delivered)
-        )
-    return added
+    return Sent(members, sent.delivered, sent.error)
+
+
+def undelivered_result(left: Undelivered, report_errors: str) -> dict[str, Any]:
+    """Return the members that events that were not accepted add to a result."""
+    return error_result(left.error, report_errors, left.events, left.delivered)
+
+
+def outage_noted(left: Undelivered) -> dict[str, Any]:
+    """Return the failure of a module whose controller queues: it has to know if the cause can pass.
+
+    The members have one more, ``outage``, for the controller only.
+    """
+    error = left.error
+    # The controller delivers with a library of its own.
+    can_pass = isinstance(error, MissingLibrary) or (
+        isinstance(error, DeliveryError) and error.keep
+    )
+    return {**undelivered_result(left, "fail"), "outage": can_pass}
+
+
+def queued_result(left: Undelivered, warning: str) -> dict[str, Any]:
+    """Return the members that queued events add to a result. ``warning``: one line for people."""
+    return {
+        "changed": True,
+        "queued": len(left.events),
+        "msg": f"{warning} {left.error}",
+        "error": left.error.as_result(),
+        "undelivered": _shown(left.events),
+        "undelivered_count": len(left.events),
+        "warnings": [warning],
+    }
 
 
 def error_result(
@@ -131,6 +194,8 @@ def error_result(
     delivered: int = 0,
 ) -> dict[str, Any]:
     """Return the members that ``error`` adds to a result: a failure, or with ``warn`` a warning.
+
+    With ``queue`` an error that comes here is a failure: it is not about an outage.
 
     ``undelivered``: the events that were not accepted, None for a task that has no events.
     ``delivered``: the number of events before them that were accepted. Invalid input is not an

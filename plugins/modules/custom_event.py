@@ -90,6 +90,12 @@ EXAMPLES = r"""
     my_events: *my_events
   when: sent.resume_from is defined
 
+- name: Send events that must not be lost in an outage
+  aliops.cloudmonitor.custom_event:
+    name: nightly-export
+    content: "exported 1,203 orders"
+    report_errors: queue
+
 - name: Send from a host inside the VPC
   aliops.cloudmonitor.custom_event:
     name: node-drained
@@ -111,6 +117,11 @@ delivered:
   returned: always
   type: int
   sample: 1
+queued:
+  description: How many events were stored in the outbox, because of an outage with O(report_errors=queue).
+  returned: always
+  type: int
+  sample: 0
 requests:
   description: How many requests were made, further attempts included.
   returned: always
@@ -136,7 +147,7 @@ resume_from:
     - The index of the first event that was not accepted, counted from 0. Events are delivered in order, so
       C(events[resume_from:]) completes the job.
     - An event without O(events[].time) then gets the time of the new task.
-  returned: when events were not accepted
+  returned: when events were neither accepted nor queued
   type: int
   sample: 300
 error:
@@ -148,7 +159,7 @@ error:
       description: >-
         One word for programs. V(timeout), V(connection), V(tls), V(throttled), V(server_error), V(bad_request), V(signature), V(clock),
         V(permission), V(refused), V(redirect), V(proxy), V(not_the_service), V(credentials), V(configuration), V(missing_library),
-        V(target), V(invalid_event) or V(invalid_input).
+        V(target), V(outbox), V(invalid_event) or V(invalid_input).
       type: str
       returned: always
       sample: signature
@@ -184,6 +195,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec impor
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event_task import (
     NOTHING_SENT,
     error_result,
+    outage_noted,
     parse_event_options,
     send_events,
 )
@@ -195,7 +207,8 @@ def main() -> None:
     params = module.params
     try:
         events, single = parse_event_options(params, time.time())
-        result = send_events(events, params, os.environ, single, module.check_mode)
+        keep = outage_noted if params["report_errors"] == "queue" else None
+        result = send_events(events, params, os.environ, single, module.check_mode, keep=keep)
     except CloudMonitorError as exc:
         result = {**NOTHING_SENT, **error_result(exc, params["report_errors"])}
     for warning in result.pop("warnings", []):

@@ -155,6 +155,11 @@ delivered:
   description: How many events the service has accepted.
   returned: always
   type: int
+queued:
+  description: How many events were stored in the outbox, because of an outage with O(report_errors=queue).
+  returned: always
+  type: int
+  sample: 0
 requests:
   description: How many requests were made, further attempts included.
   returned: always
@@ -174,7 +179,7 @@ undelivered_count:
   type: int
 resume_from:
   description: The index of the first event that was not accepted, counted from 0.
-  returned: when events were not accepted
+  returned: when events were neither accepted nor queued
   type: int
 error:
   description: What went wrong, as returned by M(aliops.cloudmonitor.custom_event).

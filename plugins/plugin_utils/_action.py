@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
@@ -17,12 +18,18 @@ from ansible.utils.display import Display
 
 from ..module_utils._api.connection import Connection
 from ..module_utils._api.credentials import Credentials
-from ..module_utils._api.errors import CloudMonitorError, InvalidInput
+from ..module_utils._api.errors import (
+    CloudMonitorError,
+    DeliveryError,
+    InvalidInput,
+    Outcome,
+)
 from ..module_utils._api.event import Event
 from ..module_utils._api.progress import Progress
 from ..module_utils._api.redact import Redactor
 from ..module_utils._event_task import (
     NOTHING_SENT,
+    Sent,
     error_result,
     events_diff,
     known_secrets,
@@ -33,14 +40,20 @@ from ..module_utils._options import (
     supplying_variable,
     without_empty,
 )
+from ._deployment.content import Deployment
+from ._task_queue import TaskQueue
 
 _TARGET_MODULE = "aliops.cloudmonitor.custom_event"
 
 
-class TargetError(CloudMonitorError):
-    """The module could not be run on the target."""
+class TargetError(DeliveryError):
+    """The module could not be run on the target. The events can still be sent from elsewhere."""
 
     kind = "target"
+
+    def __init__(self, problem: object) -> None:
+        text = f"The events could not be sent from the target: {problem}"
+        super().__init__(text, self.kind, Outcome.OUTAGE, message=text)
 
 
 class EventAction(ActionBase):
@@ -110,14 +123,20 @@ class EventAction(ActionBase):
         environ: Mapping[str, str],
         task_vars: dict[str, Any],
         single: bool = True,
+        deployment: Deployment | None = None,
     ) -> dict[str, Any]:
-        """Deliver ``events`` from the controller or the target, and return the result."""
-        deliver = None
+        """Deliver ``events`` from the controller or the target, and return the result.
+
+        ``deployment``: the deployment that they are about, if there is one.
+        """
+        deliver, keep = None, None
         if params["report_from"] == "target":
             deliver = partial(self._deliver_from_target, params, task_vars)
+        if params["report_errors"] == "queue":
+            keep = TaskQueue(params, environ, deployment).keep
         check_mode = bool(self._task.check_mode)
         progress = Progress(show_progress).update
-        result = send_events(events, params, environ, single, check_mode, deliver, progress)
+        result = send_events(events, params, environ, single, check_mode, deliver, keep, progress)
         if self._task.diff:
             result["diff"] = events_diff(result["events"], len(events))
         return result
@@ -129,7 +148,7 @@ class EventAction(ActionBase):
         events: Sequence[Event],
         connection: Connection,
         credentials: Credentials,
-    ) -> dict[str, Any]:
+    ) -> Sent:
         """Run the module on the host, with the events, the connection and the credentials."""
         options = {
             "events": [event.as_option() for event in events],
@@ -139,22 +158,42 @@ class EventAction(ActionBase):
             "security_token": credentials.security_token,
             **vars(connection),
         }
-        result: dict[str, Any] = self._execute_module(
-            module_name=_TARGET_MODULE,
-            module_args={name: value for name, value in options.items() if value is not None},
-            task_vars=task_vars,
-        )
+        try:
+            result: dict[str, Any] = self._execute_module(
+                module_name=_TARGET_MODULE,
+                module_args={name: value for name, value in options.items() if value is not None},
+                task_vars=task_vars,
+            )
+        except AnsibleConnectionFailure as exc:
+            if params["report_errors"] != "queue":
+                raise
+            # The host is as unreachable as without this task, but its events are not lost.
+            return Sent({"unreachable": True}, 0, TargetError(exc))
         if result.get("failed") and "error" not in result:
             # The module did not run, for example because the host has no Python.
-            problem = f"The events could not be sent from the target: {result.get('msg')}"
-            lost = error_result(TargetError(problem), params["report_errors"], events)
             for name in ("failed", "rc"):  # either would fail the task that only warns
                 result.pop(name, None)
-            result.update(lost)
-        return result
+            return Sent(result, 0, TargetError(result.pop("msg", None)))
+        return _sent_by_target(result)
 
     def _environ(self) -> dict[str, str]:
         return task_environment(self)
+
+
+def _sent_by_target(result: dict[str, Any]) -> Sent:
+    """Return what came of sending, from the result of the module.
+
+    The module itself treats its errors, except an outage after which the events are queued.
+    """
+    delivered = int(result.get("delivered") or 0)
+    if not result.pop("outage", False):
+        return Sent(result, delivered)
+    error = result["error"]
+    answer = {name: value for name, value in error.items() if name != "kind"}
+    for name in ("failed", "exception", "resume_from"):
+        result.pop(name, None)
+    failure = DeliveryError(str(result.pop("msg")), error["kind"], Outcome.OUTAGE, **answer)
+    return Sent(result, delivered, failure)
 
 
 def show_progress(text: str) -> None:

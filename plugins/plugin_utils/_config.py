@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from configparser import ConfigParser, Error
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +23,8 @@ from ..module_utils._options import CONNECTION_OPTIONS
 CALLBACK = "aliops.cloudmonitor.deployment_events"
 SECTION = "callback_deployment_events"
 OUTBOX_VARIABLE = "CLOUDMONITOR_OUTBOX"
+# The callback's options that flush_outbox shares.
+OUTBOX_OPTIONS = ("outbox", *(option.name for option in CONNECTION_OPTIONS))
 # Empty, this variable disables the failure event.
 _MAY_BE_EMPTY = "CLOUDMONITOR_FAILURE_EVENT"
 
@@ -120,15 +122,17 @@ def default_outbox() -> str:
     return str(Path(C.config.get_config_value("ANSIBLE_HOME")) / "aliops.cloudmonitor")
 
 
-def configured_options() -> dict[str, Any]:
-    """Return the outbox and the connection options that ``ansible.cfg`` sets for the callback.
+def configured_options(
+    names: Iterable[str] = OUTBOX_OPTIONS,
+) -> dict[str, Any]:
+    """Return those of the callback's options ``names`` that ``ansible.cfg`` sets.
 
-    Raises ConfigurationError.
+    The default is the outbox and the connection. Raises ConfigurationError.
     """
     # Loading the class makes its options known, under the name that it has there.
     callback = callback_loader.get(CALLBACK, class_only=True)
     found = {}
-    for name in ("outbox", *(option.name for option in CONNECTION_OPTIONS)):
+    for name in names:
         with without_empty_variables():
             value, origin = C.config.get_config_value_and_origin(
                 name, plugin_type="callback", plugin_name=callback._load_name

@@ -51,8 +51,8 @@ FOLDERS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ),
     (
         "plugin_utils",
-        ("plugin_utils/_outbox", "plugin_utils/_history", "plugin_utils/_deployment",
-         "module_utils"),
+        ("plugin_utils/_task_queue", "plugin_utils/_config", "plugin_utils/_outbox",
+         "plugin_utils/_history", "plugin_utils/_deployment", "module_utils"),
         ("ansible",),
     ),
     ("action", ("plugin_utils", "module_utils"), ("ansible",)),

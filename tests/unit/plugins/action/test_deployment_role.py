@@ -153,12 +153,38 @@ def test_a_host_without_its_mark_makes_it_a_failure(play: Play) -> None:
     assert result["fail_again"] is False
 
 
-def test_events_are_sent_from_the_controller_with_one_retry_and_only_warn(play: Play) -> None:
+def test_events_are_sent_from_the_controller_with_one_retry_and_queued(play: Play) -> None:
     play.begin()
 
     assert play.events[0]["report_from"] == "controller"
-    assert play.events[0]["report_errors"] == "warn"
+    assert play.events[0]["report_errors"] == "queue"
     assert play.events[0]["retries"] == 1
+
+
+@pytest.mark.parametrize(("kind", "stops"), [("invalid_input", True), ("outbox", False)])
+def test_an_event_that_cannot_even_be_queued_stops_no_deployment(
+    play: Play, kind: str, stops: bool
+) -> None:
+    play.answer = {"failed": True, "msg": "no way", "error": {"kind": kind}, "deployment": RECORD}
+    play.begin()
+    started = play.of_host["h1"]["deployment__step"]
+    finished = play.once("finish") if not stops else started
+
+    assert started.get("failed", False) == stops
+    if not stops:
+        assert started["warnings"] == ["Deployment shop, start: no way"]
+        assert finished["warnings"] == ["Deployment shop, finish: no way"]
+        assert play.events[1]["deployment"] == RECORD
+
+
+def test_a_finish_after_a_queued_start_has_the_start_s_facts(play: Play) -> None:
+    play.answer = {**ANSWER, "queued": 1, "warnings": ["queued"]}
+    play.begin()
+    play.each("done", "deployment__done")
+    result = play.once("finish")
+
+    assert play.events[1]["deployment"] == RECORD
+    assert (play.events[1]["status"], result["queued"]) == ("succeeded", 1)
 
 
 def test_connection_options_stand_above_module_defaults_and_these_above_the_retry(

@@ -27,6 +27,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors im
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.event import Event
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import custom_event_spec
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event_task import (
+    Sent,
     error_result,
     events_diff,
     known_secrets,
@@ -95,6 +96,7 @@ def test_what_was_accepted_is_a_change_and_is_shown_as_sent(options: Any) -> Non
         "changed": True,
         "events": [event.as_option() for event in events(2)],
         "delivered": 2,
+        "queued": 0,
         "requests": 1,
         "endpoint": server.url(),
     }
@@ -226,12 +228,10 @@ def test_no_secret_is_in_any_result(options: Any, source: str, check_mode: bool)
 def test_the_events_may_be_delivered_by_somebody_else(options: Any) -> None:
     seen: list[tuple[Connection, Credentials]] = []
 
-    def deliver(
-        sending: list[Event], connection: Connection, credentials: Credentials
-    ) -> dict[str, Any]:
+    def deliver(sending: list[Event], connection: Connection, credentials: Credentials) -> Sent:
         assert sending == events()
         seen.append((connection, credentials))
-        return {"changed": True, "delivered": 1, "requests": 1}
+        return Sent({"changed": True, "delivered": 1, "requests": 1}, 1)
 
     result = send_events(events(), options(region="cn-beijing"), {}, True, False, deliver)
 
@@ -337,9 +337,9 @@ def test_a_secret_is_masked_in_the_events_that_are_sent(
         monkeypatch.setattr(_event_task, "resolve_credentials", lambda *_arguments: found)
     elsewhere: list[Event] = []
 
-    def send_elsewhere(sending: list[Event], *_arguments: object) -> dict[str, Any]:
+    def send_elsewhere(sending: list[Event], *_arguments: object) -> Sent:
         elsewhere.extend(sending)
-        return {"changed": True}
+        return Sent({"changed": True}, 1)
 
     content = json.dumps({"message": f"signed with {SECRET}", "url": "https://x/?" + quote(token)})
     event = Event(f"name {SECRET}", content, 0, WIRE)
