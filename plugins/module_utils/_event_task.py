@@ -207,10 +207,17 @@ def error_result(
         added["undelivered_count"] = len(undelivered)
         added["resume_from"] = delivered
     if report_errors == "warn" and not isinstance(error, InvalidInput):
-        return {**added, "warnings": [str(error)]}
+        return {**added, "warnings": [_warning(error, delivered, undelivered or ())]}
     if isinstance(error, MissingLibrary):
         added["exception"] = REQUESTS_IMPORT_ERROR
     return {**added, "failed": True}
+
+
+def _warning(error: CloudMonitorError, delivered: int, undelivered: Sequence[Event]) -> str:
+    """Return ``error`` as a warning: the cause, and how many events are missing."""
+    total = delivered + len(undelivered)
+    lost = f"{len(undelivered)} of {total} events" if total > 1 else "The event"
+    return f"{error.brief} {lost} {'was' if total == 1 else 'were'} not delivered."
 
 
 def _shown(events: Sequence[Event]) -> list[dict[str, Any]]:

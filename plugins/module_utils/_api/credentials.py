@@ -16,6 +16,7 @@ from typing import Any, Callable, Mapping, Optional
 
 from .deadline import DeadlineExceeded, within
 from .errors import CredentialsError
+from .names import shortened
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,11 @@ _ID_PREFIXES = ("LTAI", "STS.")
 # The chain may ask an ECS metadata service that is not there; its own time-outs add up.
 _CHAIN_SECONDS = 10.0
 
+# Of what the chain reports: it lists every place that it has looked at.
+_REASON_LIMIT = 500
+
 _SET_BOTH = "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+_BRIEF = f"access_key_id: no AccessKey was found. Set {_SET_BOTH}."
 _WAYS = f"Set access_key_id and access_key_secret in the task, or the variables {_SET_BOTH}"
 _INSTALL_CHAIN = (
     "For profile files, ECS RAM roles and OIDC, install the Python package "
@@ -133,7 +138,10 @@ def resolve_credentials(
     found = given_credentials(options, environ) or (chain or default_chain)()
     if found is None:
         raise CredentialsError(
-            "no AccessKey was found", option="access_key_id", advice=f"{_WAYS}. {_INSTALL_CHAIN}"
+            "no AccessKey was found",
+            option="access_key_id",
+            advice=f"{_WAYS}. {_INSTALL_CHAIN}",
+            brief=_BRIEF,
         )
     return _checked(found)
 
@@ -216,6 +224,7 @@ def _incomplete(family: Family, environ: Mapping[str, str]) -> CredentialsError:
         f"is missing, but {given[0]} is set",
         option=missing,
         advice=f"Set {missing}, or unset {' and '.join(given)}{instead}.",
+        brief=f"{missing}: is missing, but {given[0]} is set. Set both or neither.",
     )
 
 
@@ -264,13 +273,15 @@ def default_chain() -> Credentials | None:
             f"alibabacloud-credentials found no AccessKey within {_CHAIN_SECONDS:g} s",
             option="access_key_id",
             advice=f"{_WAYS}.",
+            brief=_BRIEF,
         ) from exc
     except Exception as exc:  # the package raises many kinds, and they all mean the same here
         raise CredentialsError(
             "no AccessKey was found; alibabacloud-credentials reports: "
-            f"{_shortened(str(exc)).rstrip('.')}",
+            f"{shortened(str(exc), _REASON_LIMIT).rstrip('.')}",
             option="access_key_id",
             advice=f"Fix that. Alternatively: {_WAYS}.",
+            brief=_BRIEF,
         ) from exc
     key_id, secret = found.get_access_key_id(), found.get_access_key_secret()
     if not (key_id and secret):
@@ -278,14 +289,10 @@ def default_chain() -> Credentials | None:
             "alibabacloud-credentials returned an incomplete AccessKey",
             option="access_key_id",
             advice=f"{_WAYS}.",
+            brief=_BRIEF,
         )
     # Versions that do not name the provider exist.
     provider = getattr(found, "get_provider_name", str)()
     return Credentials(
         key_id, secret, found.get_security_token() or None, "chain", str(provider or "")
     )
-
-
-def _shortened(text: str) -> str:
-    """Return the first 500 characters of a text, which lists every place that was looked at."""
-    return text if len(text) <= 500 else text[:499] + "…"

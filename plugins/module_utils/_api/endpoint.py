@@ -12,6 +12,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
+from .names import nearest_name, shortened
 from .signature import RESOURCE
 
 DEFAULT_REGION = "cn-hangzhou"
@@ -49,11 +50,7 @@ def endpoint_url(region: str, network: str, endpoint: str | None = None) -> str:
     if endpoint:
         return _own_endpoint(endpoint)
     if region not in VPC_DOMAINS:
-        raise ConfigurationError(
-            f"{region!r} is not a region of Cloud Monitor",
-            option="region",
-            advice=f"Use one of: {', '.join(REGIONS)}. For any other region, set endpoint.",
-        )
+        raise _unknown_region(region, "endpoint")
     if network == "vpc":
         return f"http://metrichub-{region}.{VPC_DOMAINS[region]}"
     if network == "public":
@@ -85,13 +82,23 @@ def api_url(region: str, network: str, endpoint: str | None = None) -> str:
     if endpoint:
         return _own_endpoint(endpoint, "api_endpoint", "", _API_EXAMPLE)
     if region not in VPC_DOMAINS:
-        raise ConfigurationError(
-            f"{region!r} is not a known region of Cloud Monitor",
-            option="region",
-            advice=f"Use one of: {', '.join(REGIONS)}. For any other region, set api_endpoint.",
-        )
+        raise _unknown_region(region, "api_endpoint")
     host = "metrics-vpc" if network == "vpc" else "metrics"
     return f"https://{host}.{region}.aliyuncs.com"
+
+
+def _unknown_region(region: str, option: str) -> ConfigurationError:
+    """Return the error of an unknown region; ``option`` is for regions that are not known here."""
+    meant = nearest_name(region, REGIONS)
+    problem = f"{shortened(repr(region), 40)} is not a known region"
+    question = "" if meant is None else f"Did you mean {meant}? "
+    elsewhere = f"For any other region, set {option}."
+    return ConfigurationError(
+        problem,
+        option="region",
+        advice=f"{question}Known regions: {', '.join(REGIONS)}. {elsewhere}",
+        brief=f"region: {problem}. {question or elsewhere}".rstrip(),
+    )
 
 
 def _own_endpoint(
@@ -102,7 +109,10 @@ def _own_endpoint(
     if problem is not None:
         # The URL itself is not shown, because it may contain a password.
         raise ConfigurationError(
-            f"is not a usable URL: {problem}", option=option, advice=f"Write it like {example}."
+            f"is not a usable URL: {problem}",
+            option=option,
+            advice=f"Write it like {example}.",
+            brief=f"{option}: is not a usable URL: {problem}.",
         )
     parts = urlsplit(endpoint.strip())
     return f"{parts.scheme}://{parts.netloc}"

@@ -34,16 +34,25 @@ class CloudMonitorError(Exception):
     ``problem``: what is wrong, a clause without a period at its end. ``option``: the option or
     variable that is wrong, None if there is no such option. ``advice``: what to do, one or more
     sentences, or an empty string. ``kind``: a stable word for programs. ``str(error)`` joins
-    the three for people: ``option: problem. advice``.
+    option, problem and advice for people: ``option: problem. advice``. ``brief``: the text for a
+    warning, in short sentences; by default the same.
     """
 
     kind = "error"
 
-    def __init__(self, problem: str, *, option: str | None = None, advice: str = "") -> None:
+    def __init__(
+        self,
+        problem: str,
+        *,
+        option: str | None = None,
+        advice: str = "",
+        brief: str | None = None,
+    ) -> None:
         self.problem = problem
         self.option = option
         self.advice = advice
         text = problem if option is None else f"{option}: {problem}"
+        self.brief = brief or f"{text}. {advice}".rstrip()
         super().__init__(f"{text}. {advice}" if advice else text)
 
     def as_result(self) -> dict[str, Any]:
@@ -102,13 +111,14 @@ class ServiceError(CloudMonitorError):
         outcome: Outcome,
         *,
         advice: str = "",
+        brief: str | None = None,
         http_status: int | None = None,
         code: str | None = None,
         message: str = "",
         request_id: str | None = None,
         after: float | None = None,
     ) -> None:
-        super().__init__(problem, advice=advice)
+        super().__init__(problem, advice=advice, brief=brief)
         self.kind = kind
         self.outcome = outcome
         self.http_status = http_status
@@ -128,8 +138,59 @@ class ServiceError(CloudMonitorError):
         }
 
 
+# By ``kind``: what happened in a delivery, and what to do unless it passes by itself.
+_BRIEFS = {
+    "connection": ("Cloud Monitor cannot be reached", ""),
+    "timeout": ("Cloud Monitor did not answer in time", ""),
+    "tls": ("The TLS connection failed", "Check ca_path."),
+    "server_error": ("Cloud Monitor reported a server error", ""),
+    "throttled": ("The account sends too many requests", ""),
+    "redirect": ("The answer is a redirect", "Check endpoint."),
+    "proxy": ("The proxy requires a password", ""),
+    "not_the_service": ("Another server answered", "Check endpoint."),
+    "bad_request": ("An event was refused as invalid", ""),
+    "permission": ("No permission for PutCustomEvent", "Attach a policy."),
+    "clock": ("The signature was refused", "Set this machine's clock."),
+    "signature": ("The signature was refused", "Check the AccessKey."),
+    "refused": ("The request was refused", "Check endpoint."),
+    "outbox": ("The outbox cannot be read or written", ""),
+}
+# Of these, the HTTP status tells more than the kind.
+_WITH_STATUS = ("server_error", "redirect", "not_the_service", "bad_request", "refused")
+
+
 class DeliveryError(ServiceError):
     """The service did not accept the events. ``outcome``: what this means for them."""
+
+    def __init__(
+        self,
+        problem: str,
+        kind: str,
+        outcome: Outcome,
+        *,
+        advice: str = "",
+        brief: str | None = None,
+        http_status: int | None = None,
+        code: str | None = None,
+        message: str = "",
+        request_id: str | None = None,
+        after: float | None = None,
+    ) -> None:
+        """``brief``: the text for a warning, None for that of ``kind``."""
+        happened, hint = _BRIEFS.get(kind, ("The delivery failed unexpectedly", ""))
+        status = f" (HTTP {http_status})" if kind in _WITH_STATUS and http_status else ""
+        super().__init__(
+            problem,
+            kind,
+            outcome,
+            advice=advice,
+            brief=brief or f"{happened}{status}. {hint}".rstrip(),
+            http_status=http_status,
+            code=code,
+            message=message,
+            request_id=request_id,
+            after=after,
+        )
 
     @property
     def keep(self) -> bool:

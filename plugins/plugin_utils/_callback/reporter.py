@@ -25,6 +25,7 @@ from ...module_utils._api.credentials import (
     with_id,
 )
 from ...module_utils._api.errors import CloudMonitorError, ConfigurationError
+from ...module_utils._api.names import shortened
 from ...module_utils._api.redact import Redactor, without_userinfo
 from .._deployment.clock import Moment, present_moment
 from .._deployment.content import Deployment, Failure, with_texts
@@ -45,6 +46,8 @@ _ID_LIMIT = 120
 _LONGEST_SECONDS = 1_000_000
 # Of the name of a task and of its message, in characters.
 _FAILURE_LIMIT = 256
+# Of the names of variables in a warning, in characters.
+_NAMES_LIMIT = 60
 # By the objects themselves: the number that id() gives is used again for a later playbook.
 _claimed: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -142,7 +145,7 @@ class Reporter:
             self._begin(deployment, OutboxWriter(outbox, settings), settings.destination)
         except CloudMonitorError as exc:
             self._is_off = True
-            self._warn(f"this run is not reported. {exc}")
+            self._warn(f"this run is not reported. {exc.brief}")
 
     def _begin(self, deployment: Deployment, writer: OutboxWriter, destination: str) -> None:
         """Write the start and have it delivered. Raises CloudMonitorError."""
@@ -166,8 +169,9 @@ class Reporter:
         except Exception as exc:
             why = exc.strerror if isinstance(exc, OSError) else None
             self._warn(
-                "the process that delivers the events could not be started "
-                f"({why or type(exc).__name__}). They stay in the outbox for the next run."
+                "the process that delivers events could not be started "
+                f"({why or type(exc).__name__}). Events wait in {self._options['outbox']} for the "
+                "next run."
             )
 
     def failed(self, failure: Failure) -> None:
@@ -201,9 +205,10 @@ class Reporter:
             outcome = playbook_outcome(before, reading, end)
             self._end(self._finished(deployment, outcome), held)
         if left_out:
+            shown = shortened(", ".join(left_out), _NAMES_LIMIT)
             self._warn(
-                "context_vars: left out, because no extra or play variable, vaulted, or with a "
-                f"template that reaches further: {', '.join(left_out)}"
+                f"these context_vars are not sent: {shown}. Only defined extra and play variables "
+                "without vault or lookups can be sent."
             )
         return held.received
 
@@ -334,7 +339,7 @@ class Reporter:
             undelivered = writer.wait(self._options["flush_timeout"], held.has_any)
             warning = undelivered.text if undelivered else None
         except CloudMonitorError as exc:
-            warning = str(exc)
+            warning = exc.brief
         finally:
             writer.abandon()
         if warning is not None:
@@ -383,12 +388,12 @@ class Reporter:
         if dead:
             self._inform(
                 f"aliops.cloudmonitor: events of {dead} earlier "
-                f"deployment{'' if dead == 1 else 's'} were refused or too old; they are kept in "
-                f"{outbox.dead}"
+                f"deployment{'' if dead == 1 else 's'} were refused or too old. They are kept in "
+                f"{outbox.dead}. To resend: aliops.cloudmonitor.flush_outbox with dead: retry."
             )
         damaged = outbox.newly_damaged()
         if damaged:
             self._warn(
-                f"{damaged} deployment{'' if damaged == 1 else 's'} in the outbox could not "
-                f"be read and moved to {outbox.damaged}"
+                f"{damaged} deployment{' was' if damaged == 1 else 's were'} unreadable in the "
+                f"outbox and moved to {outbox.damaged}."
             )

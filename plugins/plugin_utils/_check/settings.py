@@ -21,6 +21,7 @@ from ...module_utils._api.credentials import (
     used_family,
 )
 from ...module_utils._api.errors import CloudMonitorError
+from ...module_utils._api.names import nearest_name
 from ...module_utils._options import CONNECTION_OPTIONS
 from .._config import SECTION
 from .findings import NOTE, WRONG, Finding, error_finding
@@ -165,18 +166,6 @@ def wrong_values(
         else:
             break
     return found
-
-
-def nearest_name(name: str, known: Collection[str]) -> str | None:
-    """Return the name that was probably meant, None if no name is similar.
-
-    An abbreviation means the name that it begins, even if another one has more equal letters.
-    """
-    folded = {one.lower().replace("-", "_"): one for one in sorted(known)}
-    wanted = name.lower().replace("-", "_")
-    longer = [one for one in folded if one.startswith(wanted)]
-    near = longer or difflib.get_close_matches(wanted, folded, 1, 0.7)
-    return folded[min(near, key=len)] if near else None
 
 
 def unknown_variables(

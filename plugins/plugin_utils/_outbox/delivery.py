@@ -75,7 +75,7 @@ class Delivery:
         self.ended = False
         self._waited: WaitingTime | None = None
         self._lines: deque[_Line] = deque()
-        self._refusals: dict[int, str] = {}
+        self._refusals: dict[int, DeliveryError] = {}
         self._read_to = 0
         self._done_to = 0
         self._single = 0
@@ -185,7 +185,7 @@ class Delivery:
                 self._pass(line)
             self._remember()
         else:
-            self._refusals.update((line.entry.end, str(error)) for line in batch)
+            self._refusals.update((line.entry.end, error) for line in batch)
             self.give_up()
         return error
 
@@ -224,7 +224,7 @@ class Delivery:
         if self._age(line.entry.end) > self._ttl:
             return EXPIRED, f"not delivered within {self._ttl / 3600:g} hours"
         refusal = self._refusals.get(line.entry.end)
-        return None if refusal is None else (REFUSED, refusal)
+        return None if refusal is None else (REFUSED, str(refusal))
 
     def _pass(self, line: _Line) -> None:
         self._lines.remove(line)
@@ -238,9 +238,11 @@ class Delivery:
 
     def _add_dead_letter(self, line: _Line, why: Reason) -> None:
         record = line.entry.record or {}
+        refusal = self._refusals.get(line.entry.end)
         letter: dict[str, Any] = {
             "kind": why[0],
             "reason": why[1],
+            "brief": f"{why[1].capitalize()}." if refusal is None else refusal.brief,
             "added_at": self._clock(),
             "at": record.get("at"),
             "destination": self.destination,

@@ -1,11 +1,12 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decides whether the end of a run goes on waiting for the delivery of its events. Pure."""
+"""Decides whether the end of a run goes on waiting for the delivery, and how it warns. Pure."""
 
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
 
 from ...module_utils._api.errors import Outcome
 from .status import DeliveryStatus
@@ -57,6 +58,27 @@ def decide(
     if not courier_is_alive:
         return Decision.NO_COURIER
     return Decision.TIMEOUT if waited >= limit else Decision.KEEP_WAITING
+
+
+def warning(decision: Decision, brief: str | None, outbox: Path, dead: Path, limit: float) -> str:
+    """Return the warning of a run that ends before all its events are delivered.
+
+    ``brief``: the error of the last attempt, None if there is no such error. ``dead``: where
+    refused events are. The warning has at most about 200 characters: what happened, where the
+    events are, and the next command.
+    """
+    if decision is Decision.REFUSED:
+        return (
+            f"{brief or 'Events were refused.'} Events are kept in {dead}. "
+            "Then run aliops.cloudmonitor.flush_outbox with dead: retry."
+        )
+    if decision is Decision.INTERRUPTED:
+        brief = "The wait for the delivery was interrupted."
+    elif brief is None and decision is Decision.NO_COURIER:
+        brief = "The process that delivers events has ended."
+    elif brief is None:
+        brief = f"Cloud Monitor did not answer within {limit:g} s."
+    return f"{brief} Events wait in {outbox} for the next run or aliops.cloudmonitor.flush_outbox."
 
 
 def is_outage(status: DeliveryStatus) -> bool:

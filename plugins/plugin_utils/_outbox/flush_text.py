@@ -20,17 +20,11 @@ def flushed_message(flushed: Flushed, root: Path, error: CloudMonitorError | Non
     )
     if error is None:
         return numbers
-    sentences = [numbers, str(error)]
-    if flushed.pending:
-        sentences.append(
-            f"The waiting events are safe in {root}. Fix the cause and run flush_outbox again."
-        )
-    if flushed.dead_count:
-        sentences.append(
-            f"The refused events are safe in {root / 'dead'}. Fix the cause and run flush_outbox "
-            "with dead=retry."
-        )
-    return " ".join(sentences)
+    text = f"{numbers} {error.brief}"
+    if flushed.pending or flushed.dead_count:
+        retry = " with dead: retry" if flushed.dead_count else ""
+        text += f" Events are kept in {root}. Then run flush_outbox again{retry}."
+    return text
 
 
 def counted_message(counted: Flushed, dead: str) -> str:

@@ -24,6 +24,7 @@ from ...module_utils._api.errors import (
     Outcome,
 )
 from ...module_utils._api.event import Event
+from ...module_utils._api.names import shortened
 from ...module_utils._api.redact import Redactor
 from ...module_utils._api.transport import REQUESTS_IMPORT_ERROR, Transport, own_address
 from .destination import Account, select, shown_destination
@@ -117,7 +118,8 @@ class Sender:
             return exc, exc.request_id
         except CloudMonitorError as exc:
             text = self._redactor.text(str(exc))
-            return DeliveryError(text, exc.kind, Outcome.OUTAGE), None
+            brief = self._redactor.text(exc.brief)
+            return DeliveryError(text, exc.kind, Outcome.OUTAGE, brief=brief), None
         except Exception as exc:
             # The kind only: the text of an unforeseen error may hold a secret.
             problem = f"the attempt failed with {type(exc).__name__}"
@@ -136,11 +138,13 @@ class Sender:
             found, account = ask_chain(self._environ)
         wanted = account.destination if self._destination is None else self._destination
         if wanted not in account.accepted:
+            found_name, wanted_name = map(shown_destination, (account.destination, wanted))
             raise CredentialsError(
-                f"alibabacloud-credentials found {shown_destination(account.destination)}, but "
-                f"these events are for {shown_destination(wanted)}",
+                f"alibabacloud-credentials found {found_name}, but these events are for "
+                f"{wanted_name}",
                 option="access_key_id",
                 advice="They wait in the outbox for credentials of that account.",
+                brief=f"{shortened(found_name, 30)} is of another account.",
             )
         if account.destination != self._destination:
             self._destination = account.destination

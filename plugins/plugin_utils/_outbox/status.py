@@ -18,8 +18,8 @@ class DeliveryStatus:
 
     ``accepted``: requests that the service has accepted. ``outages``: attempts in a row that
     failed with an outage. ``finish_attempts``: attempts since the courier has read the finish of
-    the run. ``outcome``, ``kind`` and ``text``: those of the last attempt's error, None after an
-    accepted attempt. ``text`` is for people.
+    the run. ``outcome``, ``kind``, ``brief`` and ``text``: those of the last attempt's error, None
+    after an accepted attempt. ``brief`` and ``text`` are for people, ``text`` with all details.
     """
 
     accepted: int = 0
@@ -27,6 +27,7 @@ class DeliveryStatus:
     finish_attempts: int = 0
     outcome: Outcome | None = None
     kind: str | None = None
+    brief: str | None = None
     text: str | None = None
 
     def after_attempt(self, error: DeliveryError | None, finish_is_known: bool) -> DeliveryStatus:
@@ -40,6 +41,7 @@ class DeliveryStatus:
             finish_attempts=attempts,
             outcome=error.outcome,
             kind=error.kind,
+            brief=error.brief,
             text=str(error),
         )
 
@@ -56,6 +58,7 @@ class DeliveryStatus:
             finish_attempts=_count(raw.get("finish_attempts")),
             outcome=next((one for one in Outcome if one.value == raw.get("outcome")), None),
             kind=_text(raw.get("kind")),
+            brief=_text(raw.get("brief")),
             text=_text(raw.get("text")),
         )
 

@@ -386,7 +386,7 @@ class Outbox:
         return OutboxError(
             f"{self.root} cannot be used ({why.strerror or why})",
             option="outbox",
-            advice="Make it writable, or name another directory as outbox or CLOUDMONITOR_OUTBOX.",
+            advice="Make it writable, or name another directory as outbox.",
         )
 
     def create(self, deployment_id: str) -> Folder:

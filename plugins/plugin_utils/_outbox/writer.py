@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._deployment.events import Naming
-from .end_of_run import Decision, decide
+from .end_of_run import Decision, decide, warning
 from .launch import CourierSettings, spawn
 from .liveness import host_identity, process_mark
 from .records import RunRecord
@@ -30,10 +30,15 @@ _POLL_SECONDS = 0.01
 
 @dataclass(frozen=True)
 class WaitResult:
-    """Why a run stopped waiting although not everything is delivered. ``text``: one warning."""
+    """Why a run stopped waiting although not everything is delivered.
+
+    ``text``: one warning of at most about 200 characters. ``detail``: the whole error of the last
+    attempt, None if there is no such error.
+    """
 
     decision: Decision
     text: str
+    detail: str | None = None
 
 
 class OutboxWriter:
@@ -63,7 +68,7 @@ class OutboxWriter:
         except OSError as exc:
             self.discard()
             raise OutboxError(
-                f"{folder.path} cannot be written ({exc.strerror or exc})",
+                f"{self._outbox.root} cannot be written ({exc.strerror or exc})",
                 option="outbox",
                 advice="Name another directory as outbox.",
             ) from exc
@@ -75,8 +80,9 @@ class OutboxWriter:
             folder.append(dict(record))
         except OSError as exc:
             raise OutboxError(
-                f"{folder.path} cannot be written ({exc.strerror or exc}); the event is lost",
+                f"{self._outbox.root} cannot be written ({exc.strerror or exc})",
                 option="outbox",
+                advice="An event of this run is lost.",
             ) from exc
         self._wake()
 
@@ -156,30 +162,26 @@ class OutboxWriter:
         if self._outbox.dead_letters.size(name) <= self._dead_letters_before:
             return None
         letter = self._outbox.dead_letters.last(name)
-        return None if letter is None else self._refused(str(letter.get("reason")))
+        if letter is None:
+            return None
+        brief, reason = letter.get("brief"), letter.get("reason")
+        return self._refused(str(brief) if brief else None, str(reason) if reason else None)
 
-    def _refused(self, reason: str) -> WaitResult:
+    def _refused(self, brief: str | None, detail: str | None) -> WaitResult:
         # Reported here, so that the next run need not.
         self._outbox.dead_letters.announce(self._opened.name)
-        return WaitResult(
-            Decision.REFUSED,
-            f"events of this run were refused and are kept as dead letters in {self._outbox.dead}. "
-            f"{reason}",
-        )
+        return self._unfinished(Decision.REFUSED, brief, 0.0, detail)
 
     def _result(self, decision: Decision, status: DeliveryStatus, seconds: float) -> WaitResult:
         if decision is Decision.REFUSED:
-            return self._refused(status.text or "Cloud Monitor refused them.")
-        reason = status.text or f"Cloud Monitor did not answer within {seconds:g} s."
-        if decision is Decision.NO_COURIER:
-            reason = status.text or "The process that delivers them has ended."
-        if decision is Decision.INTERRUPTED:
-            reason = "The wait for the delivery was interrupted."
-        return WaitResult(
-            decision,
-            f"not all events of this run are delivered; they wait in the outbox "
-            f"{self._outbox.root} for the next run or aliops.cloudmonitor.flush_outbox. {reason}",
-        )
+            return self._refused(status.brief, status.text)
+        return self._unfinished(decision, status.brief, seconds, status.text)
+
+    def _unfinished(
+        self, decision: Decision, brief: str | None, limit: float, detail: str | None
+    ) -> WaitResult:
+        text = warning(decision, brief, self._outbox.root, self._outbox.dead, limit)
+        return WaitResult(decision, text, detail)
 
     def _wake(self) -> None:
         if self._courier is not None and self._courier.poll() is None:

@@ -32,7 +32,7 @@ CALLBACK = "aliops.cloudmonitor.deployment_events"
 START, FINISH, FAILURE = "deployment-start", "deployment-finish", "deployment-failure"
 DEADLINE = 90.0
 PRODUCT = "aliops.cloudmonitor: "
-WAITING = "they wait in the outbox"
+WAITING = "Events wait in"
 
 INVENTORY = """\
 [deployed]

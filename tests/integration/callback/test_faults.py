@@ -110,7 +110,7 @@ def test_a_run_keeps_its_status_and_the_next_healthy_run_delivers_everything(
                 assert ended.rc == 2, (fault, ended.output)
                 assert ended.seconds < ANSIBLE_SECONDS, fault
                 assert len(ended.warnings) <= 1, (fault, ended.output)
-                assert "they wait in the outbox" in ended.warnings[0], fault
+                assert WAITING in ended.warnings[0], fault
         project.settled()
     assert project.events() == []
     assert len(project.waiting()) == len(faults)
@@ -142,7 +142,7 @@ def test_refused_events_are_kept_with_their_reason_and_can_be_sent_again(project
             assert ended.rc == 2, ended.output
             assert ended.seconds < ANSIBLE_SECONDS
             assert len(ended.warnings) == 1, ended.output
-            assert "dead letters" in ended.warnings[0]
+            assert "dead: retry" in ended.warnings[0]
             # The advice comes last.
             assert any(verb in ended.warnings[0] for verb in (". Attach ", ". Check "))
         project.settled()
@@ -192,7 +192,7 @@ def test_the_finish_is_delivered_although_the_courier_ends_with_the_run(
 
     project.release()
 
-    ended = run.ended().may_warn("dead letters")
+    ended = run.ended().may_warn("dead: retry")
     assert (ended.rc, len(ended.warnings)) == (0, START not in expected), ended.output
     assert [event["event"] for event in project.events()] == expected
 

@@ -92,7 +92,7 @@ def test_what_a_container_could_not_deliver_is_delivered_by_a_later_one(
 
     # The courier does not hold up the container's end, and does not survive it either.
     assert ended.rc == 0, ended.output
-    assert ["not all events" in text for text in ended.warnings] == [True]
+    assert ["Events wait in" in text for text in ended.warnings] == [True]
     until(lambda: not project.processes(), "the container's end")
     assert project.waiting() == ["A"]
     project.receiver.set_faults([])

@@ -128,7 +128,7 @@ def test_the_last_step_of_a_ci_job_delivers_what_the_job_could_not(
         job = project.command("bash", "-c", deploy[0], **env, CLOUDMONITOR_LINGER=None)
         failed = job.ended()
         assert failed.rc == 2, failed.output
-        assert ["not all events" in text for text in failed.warnings] == [True]
+        assert ["Events wait in" in text for text in failed.warnings] == [True]
         assert project.events() == []
         assert len(project.waiting()) == 1
     assert last == [FLUSH]

@@ -90,7 +90,7 @@ def test_the_example_configuration_keeps_events_in_its_volume_for_the_next_job(j
     assert first.rc == 0, first.output
     project.settled()
     assert project.waiting() == ["A"]
-    assert "they wait in the outbox" in job.shown()
+    assert "Events wait in" in job.shown()
     expect_unknown_callback(first)
     leave_to_another_node(project)
     project.receiver.set_faults([])

@@ -190,7 +190,7 @@ def test_an_outage_can_be_a_warning_only(options: Any) -> None:
     result = run(options(endpoint=endpoint, report_errors="warn"))
 
     assert "failed" not in result
-    assert result["warnings"] == [result["msg"]]
+    assert result["warnings"] == ["Cloud Monitor cannot be reached. The event was not delivered."]
     assert result["error"]["kind"] == "connection"
     assert (result["changed"], result["delivered"]) == (False, 0)
     assert len(result["undelivered"]) == 1

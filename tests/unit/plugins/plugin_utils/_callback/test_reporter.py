@@ -163,7 +163,7 @@ def test_a_check_is_silent_unless_asked(scene: Scene, receiver: Receiver) -> Non
         ({"flush_timeout": float("inf")}, {}, "flush_timeout"),
         ({"linger": -1.0}, {}, "linger"),
         ({"outbox_ttl": float("inf")}, {}, "outbox_ttl"),
-        ({"outbox": "/dev/null/outbox"}, {}, "CLOUDMONITOR_OUTBOX"),
+        ({"outbox": "/dev/null/outbox"}, {}, "name another directory as outbox"),
     ],
 )
 def test_a_mistake_is_one_warning_that_says_what_to_do(
@@ -227,7 +227,7 @@ def test_a_courier_that_cannot_be_started_is_one_warning_and_the_events_stay(
     reporter = scene.reporter()
     scene.start(reporter)
     assert len(scene.warnings) == 1
-    assert "stay in the outbox" in scene.warnings[0]
+    assert "Events wait in" in scene.warnings[0]
     scene.finish(reporter)
 
     [folder] = scene.outbox.folders()

@@ -140,7 +140,7 @@ def test_a_courier_that_cannot_be_started_costs_no_event(
     monkeypatch.setattr(OutboxWriter, "start_courier", failing)
     scene.run()
 
-    assert "stay in the outbox" in scene.warnings[0]
+    assert "Events wait in" in scene.warnings[0]
     [folder] = scene.outbox.folders()
     assert len(folder.entries()) == 3
 

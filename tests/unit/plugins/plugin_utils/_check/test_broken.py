@@ -173,7 +173,7 @@ def test_settings_and_problems_that_are_shown_exactly(machine: Machine) -> None:
     assert "does not begin with STS." in left_over.text
 
     region = machine.check(CLOUDMONITOR_ENDPOINT=None, ALIBABA_CLOUD_REGION_ID="cn-atlantis")
-    assert "'cn-atlantis' is not a region" in region.checks["settings"]
+    assert "'cn-atlantis' is not a known region" in region.checks["settings"]
     assert "cn-shanghai" in region.fixes
     assert region.states["endpoint"] == "skipped"
     assert machine.receiver.events == []

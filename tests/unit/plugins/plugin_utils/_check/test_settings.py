@@ -25,7 +25,6 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.setting
     Setting,
     aligned,
     hidden_ids,
-    nearest_name,
     notes_on_use,
     shown_credentials,
     shown_origin,
@@ -213,24 +212,6 @@ def test_keys_that_nothing_reads_are_errors_and_so_is_a_secret() -> None:
     assert found[0].fix == "Did you mean region instead of regoin?"
     assert "ALIBABA_CLOUD_ACCESS_KEY_SECRET" in str(found[1].fix)
     assert "ALIBABA_CLOUD_SECURITY_TOKEN" in str(found[2].fix)
-
-
-@pytest.mark.parametrize(
-    ("name", "meant"),
-    [
-        ("deployment_env", "deployment_environment"),
-        ("Deployment-Name", "deployment_name"),
-        ("deploymentname", "deployment_name"),
-        ("flush_timout", "flush_timeout"),
-        ("time_out", "timeout"),
-        ("regoin", "region"),
-        ("xyzzy", None),
-    ],
-)
-def test_the_nearest_name(name: str, meant: str | None) -> None:
-    known = {"deployment_environment", "deployment_name", "flush_timeout", "timeout", "region"}
-
-    assert nearest_name(name, known) == meant
 
 
 def test_sections_with_a_similar_name_are_errors() -> None:

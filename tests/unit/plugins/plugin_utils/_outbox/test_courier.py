@@ -287,7 +287,7 @@ def test_refused_events_become_dead_letters_and_the_run_reports_it(
         run.courier.wait(10)
 
     assert "refused" in text
-    assert "dead letters" in text
+    assert "dead: retry" in text
     [(path, letters)] = all_letters(outbox)
     assert (path.stem, len(letters)) == ("d1", 2)
     assert "access_key_secret" in letters[0]["reason"]

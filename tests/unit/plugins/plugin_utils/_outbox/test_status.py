@@ -25,7 +25,7 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
-NAMES = ("accepted", "outages", "finish_attempts", "outcome", "kind", "text")
+NAMES = ("accepted", "outages", "finish_attempts", "outcome", "kind", "brief", "text")
 
 
 @given(STATUSES)
@@ -54,7 +54,8 @@ def test_it_counts_attempts() -> None:
     throttled = DeliveryError("too many requests", "throttled", Outcome.THROTTLED)
     status = DeliveryStatus().after_attempt(outage, False).after_attempt(outage, True)
 
-    assert status == DeliveryStatus(0, 2, 1, Outcome.OUTAGE, "connection", "Connection refused")
+    expected = (Outcome.OUTAGE, "connection", "Cloud Monitor cannot be reached.")
+    assert status == DeliveryStatus(0, 2, 1, *expected, "Connection refused")
     status = status.after_attempt(throttled, True)
     assert (status.outages, status.finish_attempts, status.kind) == (0, 2, "throttled")
     assert status.after_attempt(None, True) == DeliveryStatus(accepted=1, finish_attempts=3)
