@@ -72,3 +72,14 @@ def flush_outbox_spec() -> dict[str, Any]:
         "dead": {"type": "str", "choices": ["keep", "retry", "drop"], "default": "keep"},
         **connection_argument_spec(),
     }
+
+
+def deployment_report_spec() -> dict[str, Any]:
+    """Return the argument specification of deployment_report, which is private to a playbook."""
+    return {
+        "path": {"type": "path"},
+        "since": {"type": "str", "default": "90"},
+        "format": {"type": "str", "choices": ["html", "json", "csv"], "default": "html"},
+        "source": {"type": "str", "choices": ["history"], "default": "history"},
+        "outbox": {"type": "path"},
+    }

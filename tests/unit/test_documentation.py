@@ -27,6 +27,7 @@ SPECS = {
     "custom_event": _argspec.custom_event_spec(),
     "deployment_event": _argspec.deployment_event_spec(),
     "flush_outbox": _argspec.flush_outbox_spec(),
+    "deployment_report": _argspec.deployment_report_spec(),
 }
 REPORTING = ["custom_event", "deployment_event"]
 

@@ -1,0 +1,123 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of the playbook ``report``; private to it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
+    CloudMonitorError,
+    ConfigurationError,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import (
+    deployment_report_spec,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import (
+    plain,
+    task_environment,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
+    configured_options,
+    find_outbox,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.query import (
+    Answer,
+    Filters,
+    query,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.formats import (
+    as_csv,
+    as_json,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.output import (
+    check_file,
+    write_file,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.page import Source, render
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.period import parse_since
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.summary import summary
+
+
+class ActionModule(ActionBase):
+    """Writes the report. Fails with a message, and never leaves half of a file."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Write the report and return its path and the short table."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        given = {name: value for name, value in plain(self._task.args).items() if value != ""}
+        self._task.args = given  # an empty value is treated as unset
+        _unused, args = self.validate_argument_spec(argument_spec=deployment_report_spec())
+        try:
+            result.update(self._report(args, self._environ(), time.time()))
+        except CloudMonitorError as exc:
+            result.update(failed=True, changed=False, msg=str(exc), error=exc.as_result())
+        return result
+
+    def _report(
+        self, args: Mapping[str, Any], environ: Mapping[str, str], now: float
+    ) -> dict[str, Any]:
+        """Write the report, except in check mode. Raises CloudMonitorError."""
+        target = check_file(args["path"] or f"deployments.{args['format']}")
+        since = parse_since(args["since"], now)
+        outbox = _existing_outbox(find_outbox(args["outbox"], environ, configured_options()))
+        answer = query(outbox, Filters(since=since), now)
+        content = _content(answer, args["format"], outbox, now)
+        if not self._task.check_mode:
+            write_file(target, content)
+        lines = summary(answer, now)
+        return {
+            "changed": True,
+            "path": str(target),
+            "size": len(content),
+            "deployments": answer.matched,
+            "running": len(answer.running),
+            "table": lines,
+            "msg": _written(str(target), len(content), self._task.check_mode),
+        }
+
+    def _environ(self) -> dict[str, str]:
+        return task_environment(self)
+
+
+def _existing_outbox(path: str) -> str:
+    """Return the path of an outbox that is there. Raises ConfigurationError and OutboxError."""
+    if not os.path.lexists(path):
+        raise ConfigurationError(
+            f"there is no outbox at {path}, so no deployment was reported from here",
+            option="outbox",
+            advice="Enable the callback and run a playbook, or set CLOUDMONITOR_OUTBOX to the "
+            "outbox of your runs.",
+        )
+    Outbox(path).mode()
+    return path
+
+
+def _content(answer: Answer, form: str, outbox: str, now: float) -> bytes:
+    if form == "json":
+        text = as_json(answer, now, outbox)
+    elif form == "csv":
+        text = as_csv(answer)
+    else:
+        text = render(answer, Source("the outbox", outbox), now)
+    return text.encode("utf-8", "replace")
+
+
+def _written(path: str, size: int, check_mode: bool) -> str:
+    if check_mode:
+        return f"{path} was not written, because of check mode."
+    return f"The report is {path} ({max(1, round(size / 1000)):,} kB)."
