@@ -26,6 +26,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors im
     InvalidEvent,
     InvalidInput,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.names import nearest_name
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import (
     CONNECTION_NAMES,
     override_options,
@@ -117,6 +118,8 @@ class ActionModule(ActionBase):
             if self._variable(option) is not None and not self._text(option).strip():
                 raise RoleError(f"{option}: is empty. Name the event.")
         name, host = self._text("deployment_name"), self._vars["inventory_hostname"]
+        if not name.strip():
+            raise RoleError("deployment_name: is empty. Name the deployment.")
         tasks_file = self._tasks_file() if wrapped else ""
         ledger = self._newest_ledger()
         if tasks_file and ledger.runs_file(play._uuid, host, tasks_file):
@@ -141,8 +144,7 @@ class ActionModule(ActionBase):
         if "key" not in opened:
             raise RoleError(
                 "A condition skips the role on the first host of the play, so nothing was reported"
-                " or deployed. With roles: and import_role, a condition applies to every task. Use"
-                " include_role, where it applies to the role as a whole."
+                " or deployed. Use include_role, where a condition applies to the role as a whole."
             )
         return {"key": opened["key"]}
 
@@ -316,9 +318,11 @@ class ActionModule(ActionBase):
             raise RoleError("deployment_connection: must be a dictionary of options.")
         unknown = sorted(set(options) - CONNECTION_NAMES)
         if unknown:
+            meant = nearest_name(str(unknown[0]), CONNECTION_NAMES)
+            question = "" if meant is None else f" Did you mean {meant}?"
             raise RoleError(
-                f"deployment_connection: {', '.join(unknown)}: no such option. It takes"
-                f" {', '.join(sorted(CONNECTION_NAMES))}."
+                f"deployment_connection: {', '.join(map(str, unknown))}: no such option.{question}"
+                f" It takes {', '.join(sorted(CONNECTION_NAMES))}."
             )
         return dict(options)
 
@@ -401,8 +405,8 @@ class ActionModule(ActionBase):
 
     def _no_start(self) -> str:
         return (
-            "The deployment was not started in this play, so its finish was not reported. Use"
-            " tasks_from: start earlier in the same play, or aliops.cloudmonitor.deployment_event."
+            "The finish was not reported, because the deployment was not started in this play."
+            " Use tasks_from: start earlier in the play."
         )
 
 

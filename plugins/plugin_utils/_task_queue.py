@@ -58,7 +58,8 @@ class TaskQueue:
         if self.deployment is not None:
             label, deployment_id = self.deployment.name, redact(self.deployment.id)
         origin = Origin(redact(label), deployment_id, destination)
-        why = DeliveryError(redact(str(left.error)), left.error.kind, Outcome.OUTAGE)
+        text, brief = redact(str(left.error)), redact(left.error.brief)
+        why = DeliveryError(text, left.error.kind, Outcome.OUTAGE, brief=brief)
         try:
             configured = configured_options(("outbox",))
             root = find_outbox(self.params.get("outbox"), self.environ, configured)
@@ -103,10 +104,9 @@ def _is_configured(selection: Selection) -> bool:
 
 def _warning(left: Undelivered, root: str) -> str:
     """Return in one line what happened, where the events are, and how they are delivered."""
-    count, status = len(left.events), left.error.as_result()["http_status"]
-    happened = "1 event was" if count == 1 else f"{count:,} events were"
-    reason = left.error.kind.replace("_", " ") + (f", HTTP {status}" if status else "")
+    count = len(left.events)
+    queued = "1 event waits" if count == 1 else f"{count:,} events wait"
     return (
-        f"{happened} not delivered ({reason}) and queued in {root}. "
-        "To deliver, run aliops.cloudmonitor.flush_outbox."
+        f"{left.error.brief} {queued} in {root} for the next run or "
+        "aliops.cloudmonitor.flush_outbox."
     )

@@ -328,7 +328,8 @@ def test_a_finish_or_a_mark_without_a_start_is_a_warning(play: Play) -> None:
     [
         ({"deployment_tasks_file": ""}, "nothing to deploy"),
         ({"deployment_tasks_file": "absent.yml"}, "there is no file"),
-        ({"deployment_connection": {"nmae": 1}}, "nmae: no such option"),
+        ({"deployment_connection": {"regoin": 1}}, "regoin: no such option. Did you mean region?"),
+        ({"deployment_name": " "}, "deployment_name: is empty"),
         ({"deployment_connection": "text"}, "must be a dictionary"),
         ({"deployment_start_event": " "}, "deployment_start_event: is empty"),
     ],
