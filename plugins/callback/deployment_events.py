@@ -120,6 +120,32 @@ options:
         key: failure_event
     vars:
       - name: cloudmonitor_failure_event
+  overdue_after:
+    description:
+      - The number of seconds after its start at which a deployment that has not finished is reported with O(overdue_event).
+        V(0) means never.
+      - The time also passes while the run is stopped or the machine sleeps. The event is sent once, and not if the courier is gone.
+    type: float
+    default: 0
+    env:
+      - name: CLOUDMONITOR_OVERDUE_AFTER
+    ini:
+      - section: callback_deployment_events
+        key: overdue_after
+    vars:
+      - name: cloudmonitor_overdue_after
+  overdue_event:
+    description:
+      - The name of the event about a deployment that takes longer than O(overdue_after).
+    type: str
+    default: deployment-overdue
+    env:
+      - name: CLOUDMONITOR_OVERDUE_EVENT
+    ini:
+      - section: callback_deployment_events
+        key: overdue_event
+    vars:
+      - name: cloudmonitor_overdue_event
   context_vars:
     description:
       - Names of variables to copy into the C(context) of the events. Extra variables are in all events, play variables in the finish.

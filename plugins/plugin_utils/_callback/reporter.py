@@ -34,7 +34,8 @@ from .._deployment.facts import RUN_ID_VARIABLE, collect_facts
 from .._deployment.options import check_id
 from .._outbox.destination import given_destination, select
 from .._outbox.launch import CourierSettings
-from .._outbox.records import events_record
+from .._outbox.overdue import OverdueLimit
+from .._outbox.records import events_record, overdue_record
 from .._outbox.storage import Outbox
 from .._outbox.writer import OutboxWriter, run_record
 from .context_vars import Render, copy_variables
@@ -62,7 +63,7 @@ def claim(playbook: Any) -> bool:
 
 def check_durations(options: Mapping[str, Any]) -> None:
     """Check the callback's durations. Raises ConfigurationError for the first wrong one."""
-    for name in ("flush_timeout", "linger", "outbox_ttl"):
+    for name in ("flush_timeout", "linger", "outbox_ttl", "overdue_after"):
         if not 0 <= options[name] <= _LONGEST_SECONDS:  # false for nan
             raise ConfigurationError(
                 f"must be a number from 0 to {_LONGEST_SECONDS} and is {options[name]}", option=name
@@ -101,7 +102,7 @@ class Reporter:
         self._last_failures: dict[str, Failure] = {}
         self._deployment: Deployment | None = None
         self._redactor = Redactor(secrets_in_environment(environ))
-        names = ("start_event", "finish_event", "failure_event")
+        names = ("start_event", "finish_event", "failure_event", "overdue_event")
         self._naming = Naming.from_options(
             {**options, **{name: self._redactor.text(options[name]) for name in names}}
         )
@@ -131,8 +132,8 @@ class Reporter:
         if self._is_off or not self._is_wanted(playbook, check_mode):
             return
         try:
-            settings = self._courier_settings()
             self._started = self._now()
+            settings = self._courier_settings()
             names = self._options["context_vars"]
             self._context, _missing = copy_variables(
                 names, extra_vars, render, self._redactor.value
@@ -151,6 +152,8 @@ class Reporter:
         """Write the start and have it delivered. Raises CloudMonitorError."""
         start = events_record(deployment, self._naming, self._started.wall)
         run = run_record(deployment, self._naming, destination)
+        if self._options["overdue_after"]:
+            overdue_record(run, 0.0, 0.0)  # an invalid name is an error now, and not later
         try:
             writer.open(deployment.id, run, start)
             self._environ[RUN_ID_VARIABLE] = deployment.id
@@ -248,6 +251,7 @@ class Reporter:
             ttl=self._options["outbox_ttl"] * 3600,
             linger=self._options["linger"],
             flush_timeout=self._options["flush_timeout"],
+            overdue=OverdueLimit(self._started, self._options["overdue_after"]),
         )
 
     def _credentials(self) -> Credentials | None:

@@ -55,7 +55,14 @@ from .settings import (
 from .steps import attempt, check_library, check_outbox, check_signature, courier_findings
 
 # Events are made of these options. While one of them is wrong, no event is sent.
-_EVENT_OPTIONS = ("group_id", "start_event", "finish_event", "failure_event", "deployment_name")
+_EVENT_OPTIONS = (
+    "group_id",
+    "start_event",
+    "finish_event",
+    "failure_event",
+    "overdue_event",
+    "deployment_name",
+)
 _SETTINGS_FIRST = "the settings have to be right first"
 _KEY_FIRST = "the AccessKey has to be right first"
 
@@ -269,10 +276,9 @@ def _check_files(values: Mapping[str, Any]) -> None:
 
 def _check_names(values: Mapping[str, Any]) -> None:
     """Check that events can be made of the settings. Raises InvalidInput."""
-    naming = Naming(
-        values["start_event"], values["finish_event"], values["failure_event"], values["group_id"]
-    )
+    naming = Naming.from_options(values)
     name = values["deployment_name"] or "check"
     started = Deployment(id="check", name=name, started_at=0.0)
-    for deployment in (started, replace(started, status="failed", finished_at=1.0)):
+    overdue = [replace(started, elapsed_s=1.0)] if values["overdue_after"] else []
+    for deployment in (started, *overdue, replace(started, status="failed", finished_at=1.0)):
         events_record(deployment, naming, time.time())

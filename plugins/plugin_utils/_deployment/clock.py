@@ -18,7 +18,7 @@ class Moment:
     """One moment on two clocks.
 
     ``wall``: epoch seconds. ``steady``: seconds on a clock that nobody sets; only differences
-    between moments of one process have a meaning.
+    between moments of one boot have a meaning. Processes of one host can compare theirs.
     """
 
     wall: float

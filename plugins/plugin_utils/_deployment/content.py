@@ -16,7 +16,7 @@ from ...module_utils._api.timestamp import iso_time
 SCHEMA = "deployment/1"
 MAX_BYTES = 4000
 
-PHASES = ("start", "finish")
+PHASES = ("start", "finish")  # of a task; the callback also reports ``overdue``
 FINAL_STATUSES = ("succeeded", "failed", "aborted")
 # These deserve a failure event of their own: alert rules match one exact event name.
 FAILURE_STATUSES = ("failed", "aborted")
@@ -47,7 +47,8 @@ class Failure:
 class Deployment:
     """A deployment at one moment. Times are epoch seconds; None means unknown.
 
-    ``elapsed_s``: the seconds from start to finish if they were measured.
+    ``elapsed_s``: the seconds from start to finish if they were measured. For a deployment that
+    still runs, the seconds from its start until it was found overdue.
     ``status``: ``running``, ``succeeded``, ``failed``, ``aborted`` or ``empty``.
     ``ci``, ``git``, ``context`` and ``details`` are mappings that JSON can hold.
     """
@@ -75,13 +76,19 @@ class Deployment:
 
     @property
     def phase(self) -> str:
-        """``start`` while it runs, ``finish`` from then on."""
-        return "start" if self.status == "running" else "finish"
+        """``start``, ``overdue`` for a deployment that runs for too long, or ``finish``."""
+        if self.status != "running":
+            return "finish"
+        return "start" if self.elapsed_s is None else "overdue"
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds from start to finish, to the millisecond; 0 if the clock was set back."""
-        if self.finished_at is not None and self.elapsed_s is not None:
+        """Seconds from start to finish, to the millisecond; 0 if the clock was set back.
+
+        For an overdue deployment, the seconds up to now.
+        """
+        is_known = self.finished_at is not None or self.phase == "overdue"
+        if is_known and self.elapsed_s is not None:
             return round(self.elapsed_s, 3)
         if self.started_at is None or self.finished_at is None:
             return None

@@ -13,18 +13,22 @@ from ...module_utils._api.errors import InvalidInput
 from ...module_utils._api.event import Event, parse_event
 from .content import FAILURE_STATUSES, Deployment, render
 
+OVERDUE_EVENT = "deployment-overdue"
+
 
 @dataclass(frozen=True)
 class Naming:
     """The names and the group of a deployment's events.
 
-    An empty ``failure_event`` turns the failure event off.
+    An empty ``failure_event`` turns the failure event off. Only the callback reports that a
+    deployment is overdue.
     """
 
     start_event: str
     finish_event: str
     failure_event: str
     group_id: int = 0
+    overdue_event: str = OVERDUE_EVENT
 
     @staticmethod
     def from_options(options: Mapping[str, Any]) -> Naming:
@@ -34,11 +38,12 @@ class Naming:
             options["finish_event"],
             options["failure_event"],
             options["group_id"],
+            options.get("overdue_event", OVERDUE_EVENT),
         )
 
 
 def deployment_events(deployment: Deployment, naming: Naming, now: float) -> list[Event]:
-    """Return the events to send: the start, or the finish and, if it is due, the failure event.
+    """Return the events to send: one of its phase, and the failure event if it is due.
 
     ``now``: the time of the events, in epoch seconds. Raises InvalidInput for an empty name.
     """

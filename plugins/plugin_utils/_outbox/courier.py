@@ -11,17 +11,19 @@ the finish itself. It also delivers what earlier runs left behind. Nothing here 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import random
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from ...module_utils._api.errors import CloudMonitorError, DeliveryError, Outcome
 from ...module_utils._api.event import Event
+from .._deployment.clock import Moment, present_moment
 from .delivery import Delivery, Send
 from .launch import CourierSettings, report_to_probe
 from .log import Attempt, LogDecision, event_count
@@ -57,9 +59,15 @@ class Courier:
     Whatever goes wrong with one folder or one attempt, the others go on.
     """
 
-    def __init__(self, settings: CourierSettings, signals: CourierSignals) -> None:
+    def __init__(
+        self,
+        settings: CourierSettings,
+        signals: CourierSignals,
+        now: Callable[[], Moment] = present_moment,
+    ) -> None:
         self._settings = settings
         self._signals = signals
+        self._now = now
         self._outbox = Outbox(settings.outbox)
         # The courier times its own attempts.
         connection = replace(settings.connection, retries=0)
@@ -92,6 +100,7 @@ class Courier:
             while self._has_work and not self._signals.terminated and not self._is_over:
                 self._touch_heartbeats()
                 self._watch_run()
+                self._watch_time()
                 self._hand_over()
                 self._deliver()
                 self._adopt_next()
@@ -125,8 +134,8 @@ class Courier:
         if not self._has_work:
             return 0.0
         if self._orphans or any(held.delivery.pending for held in self._held):
-            return min(WATCH_SECONDS, self._pace.next_at - time.monotonic())
-        return WATCH_SECONDS
+            return min(WATCH_SECONDS, self._overdue_in, self._pace.next_at - time.monotonic())
+        return min(WATCH_SECONDS, self._overdue_in)
 
     # The run
 
@@ -144,6 +153,26 @@ class Courier:
             with contextlib.suppress(Exception):
                 own.refresh()
                 own.end("killed", self._present())
+
+    @property
+    def _overdue_in(self) -> float:
+        """Seconds until the run is to be reported as overdue, infinite if it is not to be."""
+        limit, own = self._settings.overdue, self._own.delivery
+        if limit is None or own.overdue or own.ended or self._leave_at is not None:
+            return math.inf
+        return limit.remaining(self._now())
+
+    def _watch_time(self) -> None:
+        """Report once that the run takes too long. The journal keeps the event."""
+        limit = self._settings.overdue
+        if limit is None or self._overdue_in > 0 or self._own not in self._held:
+            return
+        at, elapsed = limit.started.end(self._now())
+        # On a full disk, for example, this is tried again while the run lasts.
+        with contextlib.suppress(Exception):
+            if self._own.delivery.report_overdue(elapsed, at):
+                text = f"1 event: the run has taken {elapsed:.1f} s so far"
+                self._log(self._own, LogDecision.OVERDUE, text)
 
     def _present(self) -> float:
         """Return the time (epoch seconds), which has not gone back since this process started."""

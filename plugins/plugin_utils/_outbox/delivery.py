@@ -20,7 +20,15 @@ from .dead_letters import EXPIRED, REFUSED, UNREADABLE
 from .destination import is_undecided
 from .liveness import Uptime, uptime
 from .log import LogDecision, event_count
-from .records import QueueRecord, RunRecord, is_final, missing_finish, missing_start, read_events
+from .records import (
+    QueueRecord,
+    RunRecord,
+    is_final,
+    missing_finish,
+    missing_start,
+    overdue_record,
+    read_events,
+)
 from .storage import Entry, Folder, Outbox, damage_reported
 from .waiting_time import WaitingTime
 
@@ -73,6 +81,7 @@ class Delivery:
         self.queue: QueueRecord | None = None
         self.started = False
         self.ended = False
+        self.overdue = False
         self._waited: WaitingTime | None = None
         self._lines: deque[_Line] = deque()
         self._refusals: dict[int, DeliveryError] = {}
@@ -104,6 +113,10 @@ class Delivery:
             if self.ended:
                 return  # two finishes would contradict each other: the first one is sent
             self.ended = True
+        elif record.get("overdue") is True:
+            if self.ended:
+                return  # the run ended while another process found it overdue: the finish wins
+            self.overdue = True
         elif line.events:
             self.started = True
         if entry.end > self._done_to:
@@ -161,6 +174,21 @@ class Delivery:
             # An event that happened days ago has waited for days, if nothing contradicts that.
             self._note_waiting(self.folder.size(), max(0.0, self._clock() - at))
         self.refresh()
+
+    def report_overdue(self, elapsed: float, at: float) -> bool:
+        """Write the event that the run takes too long, once; return whether it was written.
+
+        The run writes to the same journal. If its finish gets there first, nothing is sent.
+        ``elapsed``: seconds since the start. ``at``: epoch seconds. The space that is reserved
+        for the finish is not used. Raises OSError and DamagedFolder.
+        """
+        self.refresh()
+        if self.run is None or self.ended or self.overdue:
+            return False
+        with damage_reported(self.folder):
+            self.folder.append(overdue_record(self.run, elapsed, at), use_reserve=False)
+        self.refresh()
+        return self.overdue
 
     def step(self, send: Send) -> DeliveryError | None:
         """Send the next batch. Returns the error if it was not accepted.

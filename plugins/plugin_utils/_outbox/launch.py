@@ -24,6 +24,7 @@ from typing import Any
 
 from ...module_utils._api.connection import Connection
 from ...module_utils._api.credentials import Credentials
+from .overdue import OverdueLimit
 
 # The variables that the courier gets: where proxies, certificates, Python's packages and the
 # default chain of alibabacloud-credentials look. The AccessKey is not among them, because it is
@@ -58,7 +59,8 @@ class CourierSettings:
     ``credentials`` is None if the courier is to find them with the default chain of
     alibabacloud-credentials. ``ttl``: seconds until an undelivered event is given up.
     ``linger``: seconds for which delivery continues after Ansible has exited. ``flush_timeout``:
-    seconds for which Ansible waits at the end of a run.
+    seconds for which Ansible waits at the end of a run. ``overdue``: when the run is overdue,
+    None for never.
 
     The others are filled in by ``for_run`` and ``spawn``: the directory of the outbox, the name
     of the run's folder in it, the file descriptor of the folder's lock, the pid of Ansible, the
@@ -72,6 +74,7 @@ class CourierSettings:
     ttl: float
     linger: float
     flush_timeout: float
+    overdue: OverdueLimit | None = None
     outbox: str = ""
     folder: str = ""
     lock: int = -1
@@ -98,6 +101,7 @@ class CourierSettings:
                 **raw,
                 "connection": Connection(**raw["connection"]),
                 "credentials": Credentials(**key) if key else None,
+                "overdue": OverdueLimit.parse(raw["overdue"]) if raw["overdue"] else None,
                 "import_path": tuple(raw["import_path"]),
             }
         )

@@ -145,6 +145,16 @@ def events_record(deployment: Deployment, naming: Naming, at: float) -> dict[str
     }
 
 
+def overdue_record(run: RunRecord, elapsed: float, at: float) -> dict[str, Any]:
+    """Return the record of the event that a run takes too long.
+
+    ``elapsed``: seconds since its start. ``at``: epoch seconds. A reader of the journal ignores
+    the record if the finish of the run is before it. Raises InvalidInput for an invalid name.
+    """
+    overdue = replace(run.deployment, elapsed_s=elapsed)
+    return {**events_record(overdue, run.naming, at), "overdue": True}
+
+
 def missing_start(run: RunRecord, at: float) -> dict[str, Any]:
     """Return the record of the start of a run that was killed before it could write it.
 

@@ -135,16 +135,17 @@ class Folder:
         """The folder's name, made from the deployment's id."""
         return self.path.name
 
-    def append(self, *records: dict[str, Any]) -> None:
+    def append(self, *records: dict[str, Any], use_reserve: bool = True) -> None:
         """Add records to the journal, all at once; they are on disk when this returns.
 
-        If the disk is full, the reserve is given up. Raises OSError.
+        If the disk is full, the reserve is given up if ``use_reserve`` is true. Raises OSError.
         """
         journal = self.path / JOURNAL
         try:
             append_records(journal, *records, limit=MAX_JOURNAL_BYTES)
         except OSError as exc:
-            if exc.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._give_up_reserve():
+            is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
+            if not (is_full and use_reserve and self._give_up_reserve()):
                 raise
             append_records(journal, *records, limit=MAX_JOURNAL_BYTES)
 

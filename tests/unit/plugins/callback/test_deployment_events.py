@@ -47,6 +47,8 @@ DEFAULTS = {
     "flush_timeout": 5,
     "linger": 60,
     "outbox_ttl": 168,
+    "overdue_after": 0,
+    "overdue_event": "deployment-overdue",
 }
 
 

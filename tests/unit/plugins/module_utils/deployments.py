@@ -63,6 +63,7 @@ def deployments(draw: st.DrawFn) -> Deployment:
         status=draw(st.sampled_from(["running", "succeeded", "failed", "aborted", "empty"])),
         started_at=draw(_TIME),
         finished_at=draw(_TIME),
+        elapsed_s=draw(st.none() | st.floats(0, 1e6)),
         check_mode=draw(st.none() | st.booleans()),
         hosts=draw(st.none() | st.builds(HostCounts, *[_COUNT] * 6)),
         failures=tuple(draw(st.lists(st.builds(Failure, _TEXT, _MAYBE, _MAYBE), max_size=15))),

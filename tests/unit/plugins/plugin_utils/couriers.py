@@ -11,8 +11,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,16 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connectio
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentials import (
     Credentials,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.clock import (
+    Moment,
+    present_moment,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.courier import Courier
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.launch import (
     CourierSettings,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.signals import (
+    CourierSignals,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
     Folder,
@@ -90,6 +99,39 @@ def run_beside(outbox: Outbox, settings: CourierSettings, identifier: str = "d1"
         with suppress(ProcessLookupError):
             courier.kill()
         courier.wait(10)
+
+
+class NoSignals(CourierSignals):
+    """The signals of a courier that runs in the process of its test."""
+
+    def __init__(self) -> None:
+        self.terminated = False
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        yield
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(min(0.02, max(0.0, seconds)))
+
+    def end_within(self, seconds: float) -> None:
+        pass
+
+
+def courier_beside(
+    run: Run,
+    settings: CourierSettings,
+    signals: CourierSignals | None = None,
+    parent: int | None = None,
+    now: Callable[[], Moment] = present_moment,
+) -> Courier:
+    """A courier in this process, beside a run whose Ansible is alive unless ``parent`` is -1."""
+    lock = run.writer._lock
+    assert lock is not None
+    run.writer._lock = None
+    settings = settings.for_run(run.folder.path.parents[1], run.folder.name, lock)
+    ansible = os.getppid() if parent is None else parent
+    return Courier(replace(settings, parent=ansible), signals or NoSignals(), now)
 
 
 _PARENT = """

@@ -52,6 +52,7 @@ class Scene:
             "include_playbooks": [], "exclude_playbooks": [], "failure_details": "task",
             "check_mode_events": False, "flush_timeout": 15.0, "linger": 10.0,
             "outbox": str(outbox.root), "outbox_ttl": 168.0, "access_key_id": None,
+            "overdue_after": 0.0, "overdue_event": "deployment-overdue",
             "region": "cn-hangzhou", "network": "public", "endpoint": url, "source_ip": None,
             "timeout": 3.0, "retries": 3, "validate_certs": True, "ca_path": None,
         }  # fmt: skip

@@ -164,6 +164,8 @@ def test_a_check_is_silent_unless_asked(scene: Scene, receiver: Receiver) -> Non
         ({"linger": -1.0}, {}, "linger"),
         ({"outbox_ttl": float("inf")}, {}, "outbox_ttl"),
         ({"outbox": "/dev/null/outbox"}, {}, "name another directory as outbox"),
+        ({"overdue_after": -1.0}, {}, "overdue_after"),
+        ({"overdue_after": 60.0, "overdue_event": " "}, {}, "overdue_event"),
     ],
 )
 def test_a_mistake_is_one_warning_that_says_what_to_do(

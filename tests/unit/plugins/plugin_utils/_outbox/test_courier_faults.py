@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,15 +20,13 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.courier import Courier
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.delivery import Delivery
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.orphans import adopt
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.signals import (
-    CourierSignals,
-)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
     Folder,
     Outbox,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
     Run,
+    courier_beside,
     run_beside,
     settings_for,
 )
@@ -50,31 +46,8 @@ UNFORESEEN = [
 ]  # fmt: skip
 
 
-class NoSignals(CourierSignals):
-    """The signals of a courier that runs in the process of its test."""
-
-    def __init__(self) -> None:
-        self.terminated = False
-
-    @contextlib.contextmanager
-    def interruptible(self) -> Iterator[None]:
-        yield
-
-    def wait(self, seconds: float) -> None:
-        time.sleep(min(0.02, max(0.0, seconds)))
-
-    def end_within(self, seconds: float) -> None:
-        pass
-
-
 def _courier(run: Run, url: str, parent: int | None = None, **parts: Any) -> Courier:
-    """A courier in this process, beside a run whose Ansible is alive unless ``parent`` is -1."""
-    lock = run.writer._lock
-    assert lock is not None
-    run.writer._lock = None
-    settings = settings_for(url, **parts).for_run(run.folder.path.parents[1], "d1", lock)
-    ansible = os.getppid() if parent is None else parent
-    return Courier(replace(settings, parent=ansible), NoSignals())
+    return courier_beside(run, settings_for(url, **parts), parent=parent)
 
 
 @pytest.fixture
