@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.newest_only
 OVERDUE = "deployment-overdue"
 
 
-def _names(project: Project, **wanted: str) -> list[str]:
+def _names(project: Project, **wanted: Any) -> list[str]:
     return [event["event"] for event in project.events(**wanted)]
 
 

@@ -13,6 +13,7 @@ from ansible_collections.aliops.cloudmonitor.tests.docs_examples import Block, b
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     Ended,
     Project,
+    Running,
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import ansible_playbook
 
@@ -49,10 +50,14 @@ class Reader:
 
     def run(self, script: str, **variables: str | None) -> Ended:
         """Run a script, with the Ansible under test on PATH."""
+        return self.start(script, **variables).ended()
+
+    def start(self, script: str, **variables: str | None) -> Running:
+        """Start a script, with the Ansible under test on PATH."""
         beside = str(Path(ansible_playbook()).parent)
         path = os.pathsep.join([beside, os.environ["PATH"]])
         given = {**DEFAULT, "PATH": path, **variables}
-        return self._project.command("bash", "-e", "-c", script, **given).ended()
+        return self._project.command("bash", "-e", "-c", script, **given)
 
     def leave(self, name: str, fault: str = "status=500", **variables: str | None) -> None:
         """Let a run fail whose three events cannot be delivered."""

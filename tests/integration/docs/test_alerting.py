@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import time
-
 import pytest
 
 from ansible_collections.aliops.cloudmonitor.tests.docs_examples import guide
@@ -18,8 +14,9 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
     START,
     Project,
     play,
+    until,
 )
-from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import DEFAULT, Reader
+from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
 
 GUIDE = guide("alerting")
 ON_LOCALHOST = {"hosts": "localhost", "connection": "local"}
@@ -88,24 +85,18 @@ def test_a_run_that_hangs_is_ended_by_the_limit_and_reported(
     assert (last[1]["status"], last[1]["reason"]) == ("aborted", "killed")
 
 
-def test_deployments_that_take_too_long_are_found_and_reported(
+def test_a_deployment_that_takes_too_long_has_an_event_for_a_rule(
     project: Project, reader: Reader
 ) -> None:
-    reader.write("overdue.yml")
-    run = project.start([play(project.wait_task())], CLOUDMONITOR_DEPLOYMENT_ID="slow", **DEFAULT)
-    project.under_way()
-    project.noted("slow")
-
-    early = reader.type("overdue.yml", **project.without())
-    assert (early.rc, early.warnings) == (0, []), early.output
-    assert arrived(project) == [(START, 0)]
-    journal = project.outbox / "runs" / "slow" / "journal"
-    os.utime(journal, (time.time() - 3 * 3600,) * 2)
-    late = reader.type("overdue.yml", **project.without())
-
-    assert (late.rc, late.warnings) == (0, []), late.output
-    assert [name for name, _group in arrived(project)] == [START, "deployment-overdue"]
-    content = json.loads(project.receiver.events[1]["content"])
-    assert content == {"deployments": ["slow"]}
+    first = reader.type("content='first event'", **project.without())
+    assert (first.rc, first.warnings) == (0, []), first.output
+    project.write("site.yml", [play(project.wait_task(), **ON_LOCALHOST)])
+    command = reader.command("CLOUDMONITOR_OVERDUE_AFTER").text
+    assert "=600 " in command
+    run = reader.start(command.replace("=600 ", "=2 "))
+    until(lambda: len(arrived(project)) == 3, "an event about a run that takes too long")
     project.release()
+
     assert run.ended().rc == 0
+    names = [name for name, _group in arrived(project)]
+    assert names == ["deployment-overdue", START, "deployment-overdue-shop", FINISH]
