@@ -200,11 +200,13 @@ def test_a_demo_that_breaks_off_says_so_shows_no_secret_and_leaves_nothing(place
     until(lambda: not place.leftovers(), "something is left")
 
 
-@pytest.mark.parametrize("moment", ["hosts", "under-way", "ansible/aliops.cloudmonitor/runs/*"])
-def test_an_interrupted_demo_leaves_nothing_either(place: Place, moment: str) -> None:
+def test_an_interrupted_demo_leaves_nothing_either(place: Place) -> None:
     process = place.start()
     try:
-        until(lambda: list(place.temporary.glob("*/" + moment)), "nothing was deployed")
+        until(
+            lambda: list(place.temporary.glob("*/ansible/aliops.cloudmonitor/runs/*")),
+            "nothing was deployed",
+        )
     finally:
         process.kill()
         process.communicate(timeout=SECONDS)

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,29 +84,6 @@ def test_a_failure_has_an_event_of_its_own(tasks: Tasks, receiver: Receiver) -> 
         ("deployment-finish", "failed"),
     ]
     assert [item["groupId"] for item in receiver.events] == [0, 0, 0, 9, 9, 0]
-
-
-def test_a_finish_knows_the_deployment_by_id_and_name_as_well(
-    tasks: Tasks, receiver: Receiver
-) -> None:
-    run = tasks(
-        [
-            {DEPLOYMENT: {"phase": "start", "name": "shop", "id": "release-7"}},
-            {
-                DEPLOYMENT: {
-                    "phase": "finish",
-                    "name": "shop",
-                    "id": "release-7",
-                    "status": "failed",
-                }
-            },
-        ],
-        env={"CLOUDMONITOR_RUN_ID": "the-run-around-it", "GITLAB_CI": "true", "CI_JOB_ID": "88"},
-    )
-    assert run.results[1]["deployment"]["started_at"] is None
-    assert {item["id"] for item in contents(receiver)} == {"release-7"}
-    assert {item["parent"] for item in contents(receiver)} == {"the-run-around-it"}
-    assert contents(receiver)[0]["ci"] == {"system": "gitlab", "job": "88"}
 
 
 @pytest.mark.every_core
@@ -190,34 +165,3 @@ def test_bad_input_is_named_before_anything_is_sent(tasks: Tasks, receiver: Rece
         assert result["failed"] is True, options
         assert named in result["msg"], (options, result["msg"])
     assert receiver.requests == []
-
-
-def test_details_that_fit_at_the_start_fit_at_the_finish(tasks: Tasks, receiver: Receiver) -> None:
-    """Otherwise the error would come when the deployment is over."""
-
-    def start(size: int) -> dict[str, Any]:
-        return {DEPLOYMENT: {"phase": "start", "name": "d", "details": {"much": "x" * size}}}
-
-    sizes = range(3300, 3900, 25)
-    run = tasks([start(size) for size in sizes])
-    largest = max(size for size, item in zip(sizes, run.results, strict=True) if not item["failed"])
-    assert any(item["failed"] for item in run.results)
-    again = tasks([start(largest), finish("succeeded", details={"much": "x" * largest})])
-    assert [result["failed"] for result in again.results] == [False, False]
-
-
-def test_the_commit_of_the_playbook_is_read_without_git(
-    tasks: Tasks, receiver: Receiver, tmp_path: Path
-) -> None:
-    def git(*args: str) -> str:
-        who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-        done = subprocess.run(
-            ["git", *who, *args], cwd=tmp_path, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    git("init", "-q", "-b", "release")
-    git("commit", "-q", "--allow-empty", "-m", "one")
-    assert tasks([START]).result["delivered"] == 1
-    expected = {"commit": git("rev-parse", "HEAD"), "branch": "release"}
-    assert contents(receiver)[0]["git"] == expected

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,55 +104,6 @@ def test_dead_letters_are_sent_again_or_dropped_when_it_is_told_so(project: Proj
     assert project.events(id="B") == []
 
 
-def test_events_for_another_account_wait_for_its_key(project: Project) -> None:
-    project.leave("mine")
-    project.leave("theirs", ALIBABA_CLOUD_ACCESS_KEY_ID=OTHER)
-    project.leave("refused", "permission", ALIBABA_CLOUD_ACCESS_KEY_ID=OTHER)
-
-    mine, again = flush(project, {"dead": "retry"}, {})
-    assert told(mine)[:3] == (3, 3, 2)
-    assert told(again) == (0, 3, 2, False, False)
-    assert project.events(id="theirs") == []
-    (theirs,) = flush(project, {"dead": "retry"}, ALIBABA_CLOUD_ACCESS_KEY_ID=OTHER)
-    assert told(theirs) == (6, 0, 0, True, False)
-    used = [request["access_key_id"] for request in project.receiver.requests if request["events"]]
-    assert set(used[1:]) == {OTHER}
-    for name in ("mine", "theirs", "refused"):
-        assert [event["event"] for event in project.events(id=name)] == ALL_EVENTS
-
-
-def test_a_run_that_is_alive_is_left_alone(project: Project) -> None:
-    project.receiver.set_faults(["status=500*inf"])
-    project.write("living.yml", [play(say(), project.wait_task())])
-    project.write("orphan.yml", [play(project.wait_task("orphan"))])
-    run = project.start("living.yml", CLOUDMONITOR_DEPLOYMENT_ID="living")
-    orphan = project.start("orphan.yml", CLOUDMONITOR_DEPLOYMENT_ID="orphan")
-    project.under_way()
-    project.under_way("orphan")
-    for courier in project.couriers():
-        os.kill(courier, signal.SIGKILL)
-    project.receiver.set_faults([])
-
-    # Neither has a courier any more, and both are alive.
-    (both,) = flush(project, {})
-    assert told(both)[:2] == (0, 2)
-    orphan.kill()
-    orphan.ended()
-    (one,) = flush(project, {})
-
-    assert told(one)[:2] == (3, 1)
-    lost = project.events(id="orphan")
-    assert [event["event"] for event in lost] == ALL_EVENTS
-    assert lost[1]["reason"] == "lost"
-    assert project.events(id="living") == []
-    project.release()
-    ended = run.ended()
-    assert (ended.rc, len(ended.warnings)) == (0, 1), ended.output
-    (rest,) = flush(project, {})
-    assert told(rest) == (2, 0, 0, True, False)
-    assert [event["event"] for event in project.events(id="living")] == [START, FINISH]
-
-
 def lingering(project: Project, fault: str, tries: int) -> int:
     """Let a run end whose courier goes on for ten minutes; return the courier's pid."""
     project.receiver.set_faults([fault + "*inf"])
@@ -208,18 +157,6 @@ def test_in_an_outage_it_fails_with_advice_and_loses_nothing(project: Project) -
     assert told(mended)[:3] == (6, 0, 0)
 
 
-def test_the_outbox_is_the_callback_s_unless_another_is_named(project: Project) -> None:
-    project.leave("A", CLOUDMONITOR_OUTBOX="")
-    project.leave("B", CLOUDMONITOR_OUTBOX=str(project.folder / "second"))
-
-    default, named = flush(
-        project, {}, {"outbox": str(project.folder / "second")}, CLOUDMONITOR_OUTBOX=""
-    )
-
-    assert (default["delivered"], named["delivered"]) == (3, 3)
-    assert [event["id"] for event in project.events()] == ["A"] * 3 + ["B"] * 3
-
-
 @pytest.mark.every_core
 def test_the_configuration_file_of_the_callback_counts(project: Project) -> None:
     """Its outbox, its endpoint and its id: the environment holds the secret only."""
@@ -241,21 +178,3 @@ def test_the_configuration_file_of_the_callback_counts(project: Project) -> None
     )
 
     assert told(found) == (3, 0, 0, True, False)
-
-
-def test_mistakes_fail_with_advice(project: Project) -> None:
-    link = project.folder / "link"
-    link.symlink_to(project.folder)
-
-    linked, half, choice = flush(
-        project,
-        {"outbox": str(link)},
-        {"access_key_id": "only"},
-        {"dead": "bury"},
-    )
-
-    assert linked["error"]["kind"] == "outbox"
-    assert "link" in linked["msg"]
-    assert half["error"]["kind"] == "credentials"
-    assert choice["failed"] is True
-    assert project.receiver.requests == []

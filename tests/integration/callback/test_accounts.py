@@ -116,15 +116,6 @@ def test_a_profile_delivers_only_its_own_events(project: Project) -> None:
     assert project.waiting() == []
 
 
-def test_the_current_profile_is_switched_between_two_runs(project: Project) -> None:
-    project.leave("of-a", **profiles(project, current="a"))
-
-    deliver(project, "of-b", **profiles(project, current="b"))
-
-    assert signed_by(project, "of-a") == {}
-    assert project.waiting() == ["of-a"]
-
-
 def test_the_current_profile_is_switched_during_a_run(project: Project) -> None:
     chain = profiles(project, current="a")
     run = project.start(
@@ -139,62 +130,3 @@ def test_the_current_profile_is_switched_during_a_run(project: Project) -> None:
     assert run.ended().rc == 0
     project.settled()
     assert signed_by(project, "of-a") == {KEYS["a"]: [START, FINISH]}
-
-
-def test_a_permanent_key_is_one_destination_in_every_source(project: Project) -> None:
-    project.leave("by-variable", **given("a"))
-    chain = profiles(project, current="a")
-    deliver(project, "one", **chain)
-    assert signed_by(project, "by-variable") == {KEYS["a"]: ALL_EVENTS}
-
-    project.leave("by-profile", **chain)
-    deliver(project, "two", **given("a"))
-    assert signed_by(project, "by-profile") == {KEYS["a"]: ALL_EVENTS}
-
-
-def test_a_rotated_key_leaves_the_events_of_the_old_one(project: Project) -> None:
-    project.leave("before", **profiles(project, a=KEYS["a"]))
-
-    deliver(project, "after", **profiles(project, a=KEYS["c"]))
-
-    assert signed_by(project, "before") == {}
-    assert project.waiting() == ["before"]
-
-
-def test_temporary_credentials_of_one_profile_may_change(project: Project) -> None:
-    project.leave("before", **profiles(project, a=STS + "1"))
-
-    deliver(project, "other", **profiles(project, current="b", a=STS + "1"))
-    assert signed_by(project, "before") == {}
-
-    deliver(project, "after", **profiles(project, a=STS + "2"))
-    assert signed_by(project, "before") == {STS + "2": ALL_EVENTS}
-
-
-def test_flush_outbox_delivers_only_its_own_account(project: Project) -> None:
-    project.leave("of-a", **profiles(project, current="a"))
-    flush = {"name": "F", "aliops.cloudmonitor.flush_outbox": {}, "run_once": True}
-    without = project.without()
-
-    ended = project.run([play(flush)], **profiles(project, current="b"), **without)
-    assert ended.rc == 0, ended.output
-    assert signed_by(project, "of-a") == {}
-
-    ended = project.run([play(flush)], **profiles(project, current="a"), **without)
-    assert ended.rc == 0, ended.output
-    assert signed_by(project, "of-a") == {KEYS["a"]: ALL_EVENTS}
-    assert project.waiting() == []
-
-
-def test_the_records_of_the_old_version_are_delivered_by_the_chain(project: Project) -> None:
-    chain = profiles(project, current="a")
-    project.leave("old", **chain)
-    journal = project.outbox / "runs" / "old" / "journal"
-    text = journal.read_text()
-    assert '"destination":"key:' in text
-    journal.write_text(text.replace(f'"key:{KEYS["a"]}"', '"source:chain"'))
-
-    deliver(project, "by-key", **given("a"))
-    assert signed_by(project, "old") == {}
-    deliver(project, "by-chain", **chain)
-    assert signed_by(project, "old") == {KEYS["a"]: ALL_EVENTS}

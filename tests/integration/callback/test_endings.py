@@ -53,18 +53,9 @@ ENDINGS = {
         4, "failed", {"ok": 0, "unreachable": 2},
         [{"host": "h1", "task": "Reach"}, {"host": "h2", "task": "Reach"}],
     ),
-    "rescued": Ending(
-        [play({"block": [fail(**ON_H1)], "rescue": [say()]})],
-        0, "succeeded", {"changed": 1, "rescued": 1},
-    ),
-    "ignored": Ending([play(fail(ignore_errors=True))], 0, "succeeded"),
     "ignored and then failed elsewhere": Ending(
         [play(fail(ignore_errors=True), fail(name="Restart", **ON_H1))],
         2, "failed", {"ok": 1, "failed": 1}, [{"host": "h1", "task": "Restart"}],
-    ),
-    "any_errors_fatal": Ending(
-        [play(fail(**ON_H1), say(), any_errors_fatal=True)],
-        2, "failed", {"ok": 1, "failed": 1}, MIGRATE,
     ),
     "no hosts": Ending(
         [play(say(), hosts="nobody")], 0, "empty",
@@ -176,23 +167,6 @@ def test_the_next_run_reports_a_run_whose_machine_is_gone(project: Project) -> N
     assert project.waiting() == project.dead() == []
 
 
-def test_an_undelivered_start_is_delivered_before_its_finish(project: Project) -> None:
-    project.receiver.set_faults(["hang*inf"])
-    run = project.start([play(project.wait_task())], CLOUDMONITOR_DEPLOYMENT_ID="A")
-    project.under_way()
-    for courier in project.couriers():
-        os.kill(courier, signal.SIGKILL)
-    run.kill()
-    run.ended()
-    project.settled()
-    project.receiver.set_faults([])
-
-    project.run([play(say())], CLOUDMONITOR_DEPLOYMENT_ID="B")
-
-    project.settled()
-    check_events(project.events(id="A"), "aborted", "lost")
-
-
 @pytest.mark.every_core
 def test_each_playbook_of_a_command_line_is_a_separate_deployment(
     project: Project,
@@ -214,16 +188,3 @@ def test_each_playbook_of_a_command_line_is_a_separate_deployment(
     assert (two["name"], two["hosts"]) == ("two", {**HOSTS, "ok": 1, "failed": 1})
     assert two["failures"] == [{"host": "h2", "task": "Migrate"}]
     assert len(project.events()) == 5
-
-
-def test_two_playbooks_without_an_id_get_different_ids(project: Project) -> None:
-    project.write("one.yml", [play(say())])
-
-    ended = project.run("one.yml", "one.yml")
-
-    assert (ended.rc, ended.warnings) == (0, []), ended.output
-    project.settled()
-    ids = {event["id"] for event in project.events()}
-    assert len(ids) == 2
-    for one in ids:
-        check_events(project.events(id=one), "succeeded")

@@ -49,15 +49,12 @@ ANSIBLE_SECONDS = 20.0
 LONG = "120"
 
 # The endpoint does not answer: the end of the run waits for flush_timeout and no longer.
-SLOW = ["hang*inf", "slow=30*inf", "drip=0.5*inf", "drip-head=0.5*inf", "syn-dropped"]
+SLOW = ["hang*inf", "drip=0.5*inf", "syn-dropped"]
 # The account is over its limit: that is waited for just as long.
-THROTTLED = ["429*inf", "retry-after=60*inf", "throttle*inf", "throttle-200*inf"]
+THROTTLED = ["retry-after=60*inf", "throttle-200*inf"]
 # It fails at once, each time: a known outage, which the end of the run does not wait for.
-OUTAGES = [
-    "refused", "status=500*inf", "status=503*inf", "reset*inf", "close*inf", "html*inf",
-    "garbage*inf", "redirect*inf",
-]  # fmt: skip
-PERMANENT = ["permission*inf", "signature*inf", "bad-request*inf"]
+OUTAGES = ["refused", "status=500*inf", "reset*inf", "html*inf"]
+PERMANENT = ["permission*inf", "signature*inf"]
 
 
 @contextmanager
@@ -93,7 +90,7 @@ def test_a_run_keeps_its_status_and_the_next_healthy_run_delivers_everything(
     project.write("fails.yml", [play(say(), fail())])
     with ExitStack() as stack:
         urls = {fault: stack.enter_context(endpoint(fault)) for fault in faults}
-        for few in (faults[:3], faults[3:6], faults[6:]):
+        for few in (faults[:2], faults[2:]):
             runs = {
                 fault: project.start(
                     "fails.yml",
@@ -162,13 +159,7 @@ def test_refused_events_are_kept_with_their_reason_and_can_be_sent_again(project
 # What the requests of a run meet, and the events that have arrived when Ansible has ended.
 WAITED_FOR = {
     "throttle after an accepted start": (["ok", "throttle"], [START, FINISH]),
-    "throttled five times": (["ok", "throttle*3", "429*2"], [START, FINISH]),
-    "from the start on": (["throttle*4"], [START, FINISH]),
-    "a server error": (["ok", "status=500"], [START, FINISH]),
     "with Retry-After": (["ok", "retry-after=2"], [START, FINISH]),
-    "a reset": (["ok", "reset*2"], [START, FINISH]),
-    "a lost connection": (["ok", "close*3"], [START, FINISH]),
-    "a login page": (["ok", "html"], [START, FINISH]),
     "no answer": (["ok", "hang"], [START, FINISH]),
     "an outage that ends during the run": (["status=500*2"], [START, FINISH]),
     "a refused start": (["permission", "throttle"], [FINISH]),
@@ -211,11 +202,8 @@ def test_each_playbook_of_a_command_line_is_waited_for(project: Project) -> None
     assert [event["event"] for event in project.events()] == [START, FINISH] * 2
 
 
-@pytest.mark.parametrize("fault", ["ok", "throttle"])
-def test_throttling_is_waited_for_until_flush_timeout_and_no_longer(
-    project: Project, fault: str
-) -> None:
-    project.receiver.set_faults([fault, "throttle*inf"])
+def test_throttling_is_waited_for_until_flush_timeout_and_no_longer(project: Project) -> None:
+    project.receiver.set_faults(["ok", "throttle*inf"])
     run = project.start([play(project.wait_task(), hosts="h1")], CLOUDMONITOR_FLUSH_TIMEOUT="3")
     until(lambda: project.receiver.requests, "a first request")
 
@@ -255,18 +243,6 @@ def test_a_refusal_that_can_pass_keeps_the_events_for_the_next_run(project: Proj
     assert (project.waiting(), project.dead()) == ([], [])
 
 
-def test_an_outage_in_the_middle_of_a_run_loses_and_repeats_nothing(project: Project) -> None:
-    project.receiver.set_faults(["status=500", "reset", "429"])
-    run = project.start([play(project.wait_task(), fail())])
-    project.receiver.wait_for(1, deadline=60)
-
-    project.release()
-
-    ended = run.ended()
-    assert (ended.rc, ended.warnings) == (2, []), ended.output
-    assert [event["event"] for event in project.events()] == [START, FINISH, FAILURE]
-
-
 def test_delivery_continues_after_the_run_for_linger_seconds(project: Project) -> None:
     project.receiver.set_faults(["status=500*inf"])
     ended = project.run([play(say())], CLOUDMONITOR_LINGER="60")
@@ -276,27 +252,6 @@ def test_delivery_continues_after_the_run_for_linger_seconds(project: Project) -
     project.receiver.set_faults([])
 
     project.settled()
-    assert [event["event"] for event in project.events()] == [START, FINISH]
-    assert project.waiting() == []
-
-
-def test_a_terminated_courier_makes_one_last_attempt(project: Project) -> None:
-    project.receiver.set_faults(["hang*inf"])
-    ended = project.run(
-        [play(say())],
-        CLOUDMONITOR_LINGER="120",
-        CLOUDMONITOR_TIMEOUT="60",
-        CLOUDMONITOR_FLUSH_TIMEOUT="0",
-    )
-    assert len(ended.warnings) == 1, ended.output
-    until(lambda: project.receiver.requests, "a request under way")
-    (courier,) = project.couriers()
-    project.receiver.set_faults([])
-
-    os.kill(courier, signal.SIGTERM)
-
-    project.settled(10)
-    assert len(project.receiver.requests) == 2
     assert [event["event"] for event in project.events()] == [START, FINISH]
     assert project.waiting() == []
 

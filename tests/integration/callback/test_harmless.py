@@ -60,7 +60,7 @@ class LookupModule(LookupBase):
             with context.wrap_socket(plain, server_hostname="localhost") as wrapped:
                 return [wrapped.version()]
 """
-FORKS, HOSTS, TASKS = 25, 50, 8
+FORKS, HOSTS, TASKS = 10, 20, 5
 
 
 def test_it_listens_to_no_result_but_failures() -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     Project,
-    Running,
     play,
     say,
     until,
@@ -41,16 +40,8 @@ def _kill_couriers(project: Project) -> None:
     project.settled()
 
 
-def _send(run: Running, number: signal.Signals) -> None:
-    if number is signal.SIGINT:
-        run.press_ctrl_c()
-    else:
-        run.kill(number)
-
-
-@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_the_wait_and_not_the_exit_status(
-    project: Project, second: signal.Signals
+    project: Project,
 ) -> None:
     project.receiver.set_faults(["hang*inf"])
     # One worker: while Ansible forks another one, Ctrl-C may end it with another exit status.
@@ -60,7 +51,7 @@ def test_a_second_signal_ends_the_wait_and_not_the_exit_status(
     until(lambda: _finish_is_written(project), "a finish written")
     since = time.monotonic()
 
-    _send(run, second)
+    run.press_ctrl_c()
 
     ended = run.ended(30).may_warn()
     assert ended.rc == 99, ended.output
@@ -71,15 +62,14 @@ def test_a_second_signal_ends_the_wait_and_not_the_exit_status(
     assert "stopped" in journal
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_after_the_last_playbook_keeps_its_exit_status(
-    project: Project, number: signal.Signals
+    project: Project,
 ) -> None:
     project.receiver.set_faults(["hang*inf"])
     run = project.start([play(say())], **PATIENT)
     until(lambda: _finish_is_written(project), "a finish written")
 
-    _send(run, number)
+    run.kill(signal.SIGTERM)
 
     assert run.ended(30).may_warn().rc == 0
     _kill_couriers(project)

@@ -188,24 +188,13 @@ MISTAKES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
         },
         ("no AccessKey", "ALIBABA_CLOUD_ACCESS_KEY_ID", "alibabacloud-credentials"),
     ),
-    "half of the credentials": (
-        {"ALIBABA_CLOUD_ACCESS_KEY_SECRET": ""},
-        ("ALIBABA_CLOUD_ACCESS_KEY_SECRET: is missing", "ALIBABA_CLOUD_ACCESS_KEY_ID is set"),
-    ),
-    "credentials that cannot be right": (
-        {"ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET + " with a space"},
-        ("access_key_secret", "Copy it again"),
-    ),
     "an unknown region": (
         {"CLOUDMONITOR_ENDPOINT": "", "ALIBABA_CLOUD_REGION_ID": "cn-hangzou"},
         ("'cn-hangzou'", "cn-hangzhou"),
     ),
-    "an endpoint that is none": ({"CLOUDMONITOR_ENDPOINT": "metrics"}, ("endpoint", "http://")),
     "an outbox that cannot be made": (
         {"CLOUDMONITOR_OUTBOX": "{}/ansible.cfg/outbox"}, ("outbox", "ansible.cfg", "writable"),
     ),
-    "an outbox that is a link": ({"CLOUDMONITOR_OUTBOX": "{}/link"}, ("outbox", "link")),
-    "an outbox that is a file": ({"CLOUDMONITOR_OUTBOX": "{}/hosts"}, ("outbox", "a file")),
     "no requests": ({"PYTHONPATH": "{}/norequests"}, ("requests", "Install")),
     # ansible-core 2.18 does not say which value it is.
     "a group that is no number": ({"CLOUDMONITOR_GROUP_ID": "shop"}, ("group_id",)),
@@ -214,15 +203,13 @@ MISTAKES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "a switch that is neither on nor off": (
         {"CLOUDMONITOR_VALIDATE_CERTS": "ture"}, ("validate_certs", "true or false", "'ture'"),
     ),
-    "a negative timeout": ({"CLOUDMONITOR_TIMEOUT": "-1"}, ("timeout",)),
-    "an id with a line break": (
-        {"CLOUDMONITOR_DEPLOYMENT_ID": "a\nb"}, ("deployment_id", "U+000A"),
-    ),
-    "an event without a name": ({"CLOUDMONITOR_START_EVENT": " "}, ("start_event",)),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("several", [list(MISTAKES)[:5], list(MISTAKES)[5:10], list(MISTAKES)[10:]])
+@pytest.mark.parametrize(
+    "several",
+    [list(MISTAKES)[:4], pytest.param(list(MISTAKES)[4:], marks=pytest.mark.every_core)],
+)
 def test_a_mistake_is_one_warning_that_says_what_to_do(
     project: Project, several: list[str]
 ) -> None:
@@ -230,8 +217,6 @@ def test_a_mistake_is_one_warning_that_says_what_to_do(
     project.write("norequests/sitecustomize.py", HIDE_REQUESTS)
     hide_chain = HIDE_REQUESTS.replace('"requests"', '"alibabacloud_credentials"')
     project.write("nochain/sitecustomize.py", hide_chain)
-    (project.folder / "target").mkdir()
-    (project.folder / "link").symlink_to("target")
     runs = {}
     for name in several:
         variables = {
@@ -249,5 +234,4 @@ def test_a_mistake_is_one_warning_that_says_what_to_do(
         assert SECRET not in ended.output, name
     project.settled()
     assert project.receiver.requests == []
-    assert list((project.folder / "target").iterdir()) == []
     assert project.waiting() == []

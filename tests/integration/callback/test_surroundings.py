@@ -86,12 +86,13 @@ def test_packages_that_only_the_wrapper_of_ansible_knows(project: Project) -> No
 @pytest.mark.skipif(
     not find_spec("alibabacloud_credentials"), reason="needs alibabacloud-credentials"
 )
-@pytest.mark.parametrize("path", ["creds.ini", "./creds.ini", "../project/creds.ini"])
-def test_a_credentials_file_beside_the_playbook(project: Project, path: str) -> None:
+def test_a_credentials_file_beside_the_playbook(project: Project) -> None:
     project.write("creds.ini", PROFILE)
     (project.folder / "creds.ini").chmod(0o600)
 
-    ended = project.run([play(say())], ALIBABA_CLOUD_CREDENTIALS_FILE=path, **NO_KEY)
+    ended = project.run(
+        [play(say())], ALIBABA_CLOUD_CREDENTIALS_FILE="../project/creds.ini", **NO_KEY
+    )
 
     assert (ended.rc, ended.warnings) == (0, []), ended.output
     project.settled()

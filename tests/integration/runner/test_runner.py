@@ -44,16 +44,16 @@ def test_a_job_is_reported_with_its_number_and_page(job: Job, way: str) -> None:
     assert events[1]["status"] == "succeeded"
     assert events[1]["hosts"]["changed"] == 2
     assert job.project.waiting() == job.project.dead() == []
+    assert SECRET not in ended.output
+    assert SECRET not in str(job.project.receiver.requests)
 
 
-@WAYS
-def test_a_job_that_fails_is_reported_and_keeps_its_return_code(job: Job, way: str) -> None:
+def test_a_job_that_fails_is_reported_and_keeps_its_return_code(job: Job) -> None:
     job.play([play(fail())])
 
-    ended = getattr(job, way)().ended()
+    ended = job.stream().ended()
 
-    folder = "private-data" if way == "run" else "processed"
-    assert job.artifact("rc", folder) == "2", ended.output
+    assert job.artifact("rc", "processed") == "2", ended.output
     job.project.settled()
     events = job.project.events()
     assert [event["event"] for event in events] == [START, FINISH, FAILURE]
@@ -61,22 +61,11 @@ def test_a_job_that_fails_is_reported_and_keeps_its_return_code(job: Job, way: s
     assert [event["ci"] for event in events] == [CI] * 3
 
 
-@WAYS
-def test_no_secret_is_in_what_is_shown(job: Job, way: str) -> None:
-    job.play([play(say())])
-
-    ended = getattr(job, way)().ended()
-
-    assert SECRET not in ended.output
-    assert SECRET not in str(job.project.receiver.requests)
-
-
-@WAYS
-def test_a_node_is_not_held_up_by_a_courier_whose_endpoint_hangs(job: Job, way: str) -> None:
+def test_a_node_is_not_held_up_by_a_courier_whose_endpoint_hangs(job: Job) -> None:
     job.play([play(say())])
     job.project.receiver.set_faults(["hang*inf"])
 
-    ended = getattr(job, way)(CLOUDMONITOR_FLUSH_TIMEOUT="0.5", CLOUDMONITOR_LINGER="60").ended()
+    ended = job.stream(CLOUDMONITOR_FLUSH_TIMEOUT="0.5", CLOUDMONITOR_LINGER="60").ended()
 
     # Everything of the job is gone, and only the courier is still at work.
     assert ended.rc == 0, ended.output
@@ -91,10 +80,9 @@ def test_a_node_is_not_held_up_by_a_courier_whose_endpoint_hangs(job: Job, way: 
     assert [event["event"] for event in job.project.events()] == [START, FINISH]
 
 
-@WAYS
-def test_a_playbook_that_is_killed_on_its_node_is_reported_as_killed(job: Job, way: str) -> None:
+def test_a_playbook_that_is_killed_on_its_node_is_reported_as_killed(job: Job) -> None:
     job.play([play(say(), job.project.wait_task())])
-    running = getattr(job, way)()
+    running = job.stream()
     job.project.under_way()
 
     os.kill(job.playbook_pid(), signal.SIGKILL)
