@@ -95,7 +95,7 @@ def test_with_warn_an_outage_only_warns(tasks: Tasks, receiver: Receiver) -> Non
     assert [item["changed"] for item in run.results[:5]] == [False] * 5
     for item in run.results[:5]:
         assert item["undelivered"][0]["name"] == "n"
-        assert item["msg"][:60] in " ".join(run.output.split())
+        assert item["warnings"][0] in " ".join(run.output.split())
     assert kinds[4:] == ["credentials", "invalid_event"]
 
 
