@@ -83,3 +83,18 @@ def deployment_report_spec() -> dict[str, Any]:
         "source": {"type": "str", "choices": ["history"], "default": "history"},
         "outbox": {"type": "path"},
     }
+
+
+def custom_event_info_spec() -> dict[str, Any]:
+    """Return the argument specification of custom_event_info."""
+    return {
+        "name": {"type": "str"},
+        "group_id": {"type": "int"},
+        "keywords": {"type": "str"},
+        "since": {"type": "raw"},
+        "until": {"type": "raw"},
+        "limit": {"type": "int", "default": 100},
+        "wait": {"type": "float", "default": 0},
+        "at_least": {"type": "int"},
+        **connection_argument_spec(),
+    }

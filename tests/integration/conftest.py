@@ -88,6 +88,7 @@ def credentials_in_environment(receiver: Receiver) -> dict[str, str]:
         "ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID,
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET,
         "CLOUDMONITOR_ENDPOINT": receiver.url,
+        "CLOUDMONITOR_API_ENDPOINT": receiver.url,
     }
 
 

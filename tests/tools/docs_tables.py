@@ -147,6 +147,9 @@ CONTENTS: dict[str, Callable[[], str]] = {
     "options callback": lambda: _options(_documented("plugins/callback/deployment_events.py")),
     "options connection": _connection,
     "options custom_event": lambda: _options(_reporting_module("custom_event")),
+    "options custom_event_info": lambda: _options(
+        _documented("plugins/modules/custom_event_info.py")
+    ),
     "options deployment_event": lambda: _options(_reporting_module("deployment_event")),
     "options flush_outbox": lambda: _options(_documented("plugins/modules/flush_outbox.py")),
     "variables role": lambda: _options(_role()).replace("| Option |", "| Variable |", 1),

@@ -44,6 +44,11 @@ FOLDERS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ),
     ("plugin_utils/_check", ("plugin_utils", "module_utils"), ("ansible",)),
     (
+        "plugin_utils/_openapi",
+        ("plugin_utils/_openapi", "module_utils"),
+        ("ansible.module_utils",),
+    ),
+    (
         "plugin_utils/_callback",
         ("plugin_utils/_callback", "plugin_utils/_config", "plugin_utils/_outbox",
          "plugin_utils/_deployment", "module_utils"),

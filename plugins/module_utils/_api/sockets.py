@@ -26,7 +26,9 @@ class SocketWatch:
     shutting it down ends every pending read and write of the connection.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, answer_limit: int = ANSWER_LIMIT) -> None:
+        """``answer_limit``: the largest number of bytes of one answer, with its headers."""
+        self._answer_limit = answer_limit
         self._lock = threading.Lock()
         self._duplicates: list[socket.socket] = []
         self._new: list[Any] = []
@@ -114,16 +116,17 @@ class SocketWatch:
 
     def reader(self, raw: io.RawIOBase) -> Any:
         """Return a reader of one answer. At the deadline it stops, even if there is more data."""
-        reader: Any = io.BufferedReader(_WatchedReader(raw, self))
+        reader: Any = io.BufferedReader(_WatchedReader(raw, self, self._answer_limit))
         self.close_on_failure(reader)
         return reader
 
 
 class _WatchedReader(io.RawIOBase):
-    def __init__(self, raw: io.RawIOBase, watch: SocketWatch) -> None:
+    def __init__(self, raw: io.RawIOBase, watch: SocketWatch, limit: int) -> None:
         super().__init__()
         self._raw = raw
         self._watch = watch
+        self._limit = limit
         self._size = 0
 
     def readable(self) -> bool:
@@ -135,7 +138,7 @@ class _WatchedReader(io.RawIOBase):
         if size:
             self._watch.received = True
             self._size += size
-        if self._size > ANSWER_LIMIT:
+        if self._size > self._limit:
             raise OSError(errno.EFBIG, "the answer is too long")
         return size
 

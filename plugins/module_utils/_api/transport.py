@@ -22,7 +22,7 @@ from .proxy import proxies_for
 from .redact import without_userinfo
 from .response import Response
 from .signature import RESOURCE
-from .sockets import SocketWatch
+from .sockets import ANSWER_LIMIT, SocketWatch
 
 try:
     import requests
@@ -187,7 +187,7 @@ class _Session:
     """One session of requests whose sockets are watched."""
 
     def __init__(self, verify: Any, proxies: Mapping[str, str], answer_limit: int) -> None:
-        self.watch = SocketWatch()
+        self.watch = SocketWatch(max(ANSWER_LIMIT, answer_limit + _BODY_LIMIT))
         self._answer_limit = answer_limit
         session: Any = requests.Session()
         # Neither .netrc (it replaces Authorization) nor anything else from the surroundings.

@@ -28,7 +28,7 @@ export ALIBABA_CLOUD_ACCESS_KEY_ID=target-key ALIBABA_CLOUD_ACCESS_KEY_SECRET=ta
 RECEIVER_ACCESS_KEY_ID=$ALIBABA_CLOUD_ACCESS_KEY_ID \
     RECEIVER_ACCESS_KEY_SECRET=$ALIBABA_CLOUD_ACCESS_KEY_SECRET \
     python -B "$files/cloudmonitor_receiver.py" --exit-with-parent --lifetime 120 \
-    --port-file "$work/port" --events "$received" &
+    --port-file "$work/port" --events "$received" --contact-group oncall --group 4711=shop &
 receiver=$!
 deadline=$((SECONDS + 30))
 until [ -s "$work/port" ]; do
@@ -37,7 +37,8 @@ until [ -s "$work/port" ]; do
     sleep 0.1
 done
 CLOUDMONITOR_ENDPOINT=http://127.0.0.1:$(cat "$work/port")
-export CLOUDMONITOR_ENDPOINT CLOUDMONITOR_OUTBOX=$work/outbox
+export CLOUDMONITOR_ENDPOINT CLOUDMONITOR_API_ENDPOINT=$CLOUDMONITOR_ENDPOINT
+export CLOUDMONITOR_OUTBOX=$work/outbox
 
 # The names of the events that arrived, in order, in one line.
 arrived() {

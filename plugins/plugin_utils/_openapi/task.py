@@ -1,0 +1,49 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Base class of the actions that call Cloud Monitor's OpenAPI, always from the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.basic import missing_required_lib
+
+from ...module_utils._api.acs3 import PATH
+from ...module_utils._api.connection import Connection, parse_api_connection
+from ...module_utils._api.credentials import Credentials, resolve_credentials
+from ...module_utils._api.openapi import OpenApi
+from ...module_utils._api.redact import Redactor
+from ...module_utils._api.transport import REQUESTS_IMPORT_ERROR, Transport
+from ...module_utils._event_task import MissingLibrary, known_secrets
+
+# A page of 50 events, each of which fills a request for events.
+_ANSWER_LIMIT = 32_000_000
+
+
+class ApiSession:
+    """The client of one task, and the redactor of its result."""
+
+    def __init__(self, params: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        """``params``: validated connection options. Raises CloudMonitorError."""
+        connection = parse_api_connection(params)
+        if REQUESTS_IMPORT_ERROR is not None:
+            raise MissingLibrary(missing_required_lib("requests"))
+        credentials = resolve_credentials(params, environ)
+        self.endpoint = connection.endpoint
+        self.api = make_client(connection, credentials, environ)
+        self._redactor = Redactor((*known_secrets(params, environ), *credentials.secrets))
+
+    def result(self, members: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the result of the task, with the endpoint and without the secrets."""
+        complete = {**members, "endpoint": self.endpoint, "requests": self.api.requests}
+        return dict(self._redactor.value(complete))
+
+
+def make_client(
+    connection: Connection, credentials: Credentials, environ: Mapping[str, str]
+) -> OpenApi:
+    """Return a client for a connection of the OpenAPI. Raises ConfigurationError."""
+    transport = Transport(connection, environ, resource=PATH, answer_limit=_ANSWER_LIMIT)
+    return OpenApi(connection, credentials, transport)
