@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible import context
@@ -29,10 +30,19 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.op
     deployment_result,
     parse_deployment,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._task_history import (
+    UNDELIVERED,
+    TaskHistory,
+)
 
 
 class ActionModule(EventAction):
-    """Reports the start or the finish of a deployment."""
+    """Reports the start or the finish of a deployment.
+
+    ``reported_by``: ``task``, or ``role`` if the role runs this action.
+    """
+
+    reported_by = "task"
 
     def report(
         self, args: dict[str, Any], environ: Mapping[str, str], task_vars: dict[str, Any]
@@ -45,10 +55,21 @@ class ActionModule(EventAction):
         redactor = Redactor(known_secrets(params, environ))
         facts = Facts(**redactor.value(vars(facts)))
         deployment = parse_deployment(redactor.value(params), facts, now)
+        history = TaskHistory(params.get("outbox"), environ, self.reported_by)
+        if not params.get("deployment"):
+            deployment = replace(deployment, previous=redactor.value(history.previous(deployment)))
         events = deployment_events(
             deployment, Naming.from_options(params), deployment.finished_at or now
         )
+        is_recorded = deployment.phase == "finish" and not self._task.check_mode
+        if is_recorded:
+            # Before it is sent: a task that is killed in between leaves no gap.
+            history.add(events[0])
         result = self.send(events, params, environ, task_vars, deployment=deployment)
+        if is_recorded and not (result.get("delivered") or result.get("queued")):
+            history.add(events[0], UNDELIVERED)
+        if history.problem is not None:
+            result["warnings"] = [*result.get("warnings", ()), history.problem]
         return {**result, "deployment": deployment_result(deployment)}
 
 

@@ -50,6 +50,10 @@ GROUP_DEFAULTS = "group/aliops.cloudmonitor.cloudmonitor"
 EVENT_OPTIONS = (
     "version",
     "environment",
+    "commit",
+    "repository",
+    "committed_at",
+    "url",
     "details",
     "group_id",
     "start_event",
@@ -385,6 +389,7 @@ class ActionModule(ActionBase):
             templar=self._templar,
             shared_loader_obj=self._shared_loader_obj,
         )
+        action.reported_by = "role"
         result: dict[str, Any] = action.run(task_vars=self._vars)
         return result
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +45,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
     check_paths,
     configured_options,
+    find_history_keep,
     find_outbox,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.destination import (
@@ -93,7 +95,8 @@ class ActionModule(EventAction):
         below["outbox"] = find_outbox(args.pop("outbox", None), environ, configured)
         params = self.validated(override_options(below, args), flush_outbox_spec(), environ)
         check_paths(params)
-        outbox = Outbox(params["outbox"])
+        history_keep = find_history_keep(environ, configured_options(("history_keep",)))
+        outbox = Outbox(params["outbox"], history_keep)
         del task_vars  # nothing of the host is wanted
         try:
             connection = parse_connection(params)
@@ -126,6 +129,7 @@ class ActionModule(EventAction):
             last_attempt=lambda: sender.last_attempt,
         )
         flushed = flush.run(params["dead"])
+        outbox.history.maintain(time.time())
         result = _result(flushed, outbox, flushed.error)
         return dict(Redactor(credentials.secrets).value(result))
 

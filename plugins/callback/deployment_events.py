@@ -72,6 +72,50 @@ options:
         key: deployment_environment
     vars:
       - name: cloudmonitor_deployment_environment
+  deployment_commit:
+    description:
+      - The commit of the software that is deployed, 7 to 64 hexadecimal digits. The commit of the playbook is known without this option.
+    type: str
+    env:
+      - name: CLOUDMONITOR_DEPLOYMENT_COMMIT
+    ini:
+      - section: callback_deployment_events
+        key: deployment_commit
+    vars:
+      - name: cloudmonitor_deployment_commit
+  deployment_repository:
+    description:
+      - The repository of the software that is deployed, usually a URL. User names and passwords in it are removed.
+    type: str
+    env:
+      - name: CLOUDMONITOR_DEPLOYMENT_REPOSITORY
+    ini:
+      - section: callback_deployment_events
+        key: deployment_repository
+    vars:
+      - name: cloudmonitor_deployment_repository
+  deployment_committed_at:
+    description:
+      - The time of the commit, in a form that O(aliops.cloudmonitor.custom_event#module:time) accepts. It gives the lead time.
+    type: raw
+    env:
+      - name: CLOUDMONITOR_DEPLOYMENT_COMMITTED_AT
+    ini:
+      - section: callback_deployment_events
+        key: deployment_committed_at
+    vars:
+      - name: cloudmonitor_deployment_committed_at
+  deployment_url:
+    description:
+      - A page about this deployment or its change, with C(http) or C(https), for example a release or a merge request.
+    type: str
+    env:
+      - name: CLOUDMONITOR_DEPLOYMENT_URL
+    ini:
+      - section: callback_deployment_events
+        key: deployment_url
+    vars:
+      - name: cloudmonitor_deployment_url
   group_id:
     description:
       - The id of the application group of the events. V(0) means no group.
@@ -264,6 +308,19 @@ options:
         key: outbox_ttl
     vars:
       - name: cloudmonitor_outbox_ttl
+  history_keep:
+    description:
+      - The number of days for which the outbox keeps the history of finished deployments. With V(0), no history is written.
+      - M(aliops.cloudmonitor.deployment_info) reads the history.
+    type: float
+    default: 400
+    env:
+      - name: CLOUDMONITOR_HISTORY_KEEP
+    ini:
+      - section: callback_deployment_events
+        key: history_keep
+    vars:
+      - name: cloudmonitor_history_keep
 requirements:
   - enabled with C(callbacks_enabled = aliops.cloudmonitor.deployment_events) in C(ansible.cfg)
 notes:

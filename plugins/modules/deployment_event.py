@@ -46,6 +46,22 @@ options:
   environment:
     description: The environment of the deployment, for example V(production).
     type: str
+  commit:
+    description: The commit of the software that is deployed, 7 to 64 hexadecimal digits. A finish repeats what the start said.
+    type: str
+    aliases: [deployment_commit]
+  repository:
+    description: The repository of the software that is deployed, usually a URL. User names and passwords in it are removed.
+    type: str
+    aliases: [deployment_repository]
+  committed_at:
+    description: The time of the commit, in a form that O(aliops.cloudmonitor.custom_event#module:time) accepts. It gives the lead time.
+    type: raw
+    aliases: [deployment_committed_at]
+  url:
+    description: A page about this deployment or its change, with C(http) or C(https), for example a release or a merge request.
+    type: str
+    aliases: [deployment_url]
   details:
     description: A dictionary of additional facts for the event. Details that make the event larger than 4,000 bytes are an error.
     type: dict
@@ -129,6 +145,26 @@ deployment:
     environment:
       description: Where it is deployed to.
       type: str
+      returned: always
+    commit:
+      description: The commit of the software that is deployed.
+      type: str
+      returned: always
+    repository:
+      description: The repository of the software, without credentials.
+      type: str
+      returned: always
+    committed_at:
+      description: ISO 8601 in UTC with milliseconds.
+      type: str
+      returned: always
+    url:
+      description: A page about this deployment or its change, without credentials.
+      type: str
+      returned: always
+    previous:
+      description: The C(id), C(version) and C(finished_at) of the deployment that was current at the start.
+      type: dict
       returned: always
     status:
       description: V(running), V(succeeded), V(failed) or V(aborted).

@@ -25,6 +25,9 @@ SECTION = "callback_deployment_events"
 OUTBOX_VARIABLE = "CLOUDMONITOR_OUTBOX"
 # The callback's options that flush_outbox shares.
 OUTBOX_OPTIONS = ("outbox", *(option.name for option in CONNECTION_OPTIONS))
+HISTORY_VARIABLE = "CLOUDMONITOR_HISTORY_KEEP"
+_DEFAULT_HISTORY_DAYS = 400.0
+_LONGEST_DAYS = 1_000_000
 # Empty, this variable disables the failure event.
 _MAY_BE_EMPTY = "CLOUDMONITOR_FAILURE_EVENT"
 
@@ -156,3 +159,20 @@ def find_outbox(
     path = os.path.expanduser(os.path.expandvars(str(found)))
     check_paths({"outbox": path})
     return path
+
+
+def find_history_keep(environ: Mapping[str, str], configured: Mapping[str, Any]) -> float:
+    """Return for how many days a task keeps the history. Raises ConfigurationError.
+
+    ``environ``: the task's environment. ``configured``: the callback's options in ``ansible.cfg``.
+    """
+    given = environ.get(HISTORY_VARIABLE) or configured.get("history_keep", _DEFAULT_HISTORY_DAYS)
+    try:
+        days = float(given)
+    except (TypeError, ValueError):
+        days = -1.0
+    if not 0 <= days <= _LONGEST_DAYS:
+        raise ConfigurationError(
+            f"must be a number from 0 to {_LONGEST_DAYS} and is {given}", option="history_keep"
+        )
+    return days

@@ -32,6 +32,7 @@ from .._deployment.content import Deployment, Failure, with_texts
 from .._deployment.events import Naming
 from .._deployment.facts import RUN_ID_VARIABLE, collect_facts
 from .._deployment.options import check_id
+from .._deployment.provenance import parse_provenance
 from .._outbox.destination import given_destination, select
 from .._outbox.launch import CourierSettings
 from .._outbox.overdue import OverdueLimit
@@ -63,7 +64,7 @@ def claim(playbook: Any) -> bool:
 
 def check_durations(options: Mapping[str, Any]) -> None:
     """Check the callback's durations. Raises ConfigurationError for the first wrong one."""
-    for name in ("flush_timeout", "linger", "outbox_ttl", "overdue_after"):
+    for name in ("flush_timeout", "linger", "outbox_ttl", "overdue_after", "history_keep"):
         if not 0 <= options[name] <= _LONGEST_SECONDS:  # false for nan
             raise ConfigurationError(
                 f"must be a number from 0 to {_LONGEST_SECONDS} and is {options[name]}", option=name
@@ -140,9 +141,10 @@ class Reporter:
             )
             deployment = self._new_deployment(playbook, number, check_mode, extra_vars)
             check_id(deployment.id, "deployment_id")
-            outbox = Outbox(self._options["outbox"])
+            outbox = Outbox(self._options["outbox"], self._options["history_keep"])
             outbox.prepare()
             self._announce(outbox)
+            deployment = self._with_previous(deployment, outbox)
             self._begin(deployment, OutboxWriter(outbox, settings), settings.destination)
         except CloudMonitorError as exc:
             self._is_off = True
@@ -252,6 +254,7 @@ class Reporter:
             linger=self._options["linger"],
             flush_timeout=self._options["flush_timeout"],
             overdue=OverdueLimit(self._started, self._options["overdue_after"]),
+            history_keep=self._options["history_keep"],
         )
 
     def _credentials(self) -> Credentials | None:
@@ -296,12 +299,18 @@ class Reporter:
             name=options["deployment_name"] or playbook.stem,
             version=options["deployment_version"] or None,
             environment=options["deployment_environment"] or None,
+            **vars(parse_provenance(options, "deployment_")),
             started_at=self._started.wall,
             check_mode=True if check_mode else None,
             context=self._context or None,
             **vars(facts),
         )
         return with_texts(deployment, self._clean)
+
+    def _with_previous(self, deployment: Deployment, outbox: Outbox) -> Deployment:
+        one = deployment
+        previous = outbox.history.previous(one.name, one.environment, one.id)
+        return with_texts(replace(deployment, previous=previous), self._clean)
 
     def _clean(self, text: str) -> str:
         """Return a text as it may be sent and stored: without secrets and passwords in URLs."""
@@ -340,6 +349,10 @@ class Reporter:
             return
         try:
             writer.write(events_record(deployment, self._naming, deployment.finished_at or 0.0))
+            if writer.history_problem is not None:
+                self._warn(
+                    f"this deployment is missing in the history, because {writer.history_problem}."
+                )
             undelivered = writer.wait(self._options["flush_timeout"], held.has_any)
             warning = undelivered.text if undelivered else None
         except CloudMonitorError as exc:

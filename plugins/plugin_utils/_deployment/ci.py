@@ -39,6 +39,7 @@ class CiSystem:
     commit: tuple[str, ...]
     branch: tuple[str, ...]
     workspace: str = ""
+    repository: Callable[[Mapping[str, str]], str] | None = None
 
     def is_running(self, known: Mapping[str, str]) -> bool:
         """Return whether ``known`` are the variables of a job of this system."""
@@ -54,6 +55,11 @@ def _github_url(known: Mapping[str, str]) -> str:
     names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
     server, repository, run = (known.get(name, "") for name in names)
     return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
+
+
+def _github_repository(known: Mapping[str, str]) -> str:
+    server, repository = known.get("GITHUB_SERVER_URL", ""), known.get("GITHUB_REPOSITORY", "")
+    return f"{server}/{repository}" if server and repository else ""
 
 
 def _marks(*marks: str) -> tuple[frozenset[str], ...]:
@@ -79,6 +85,7 @@ _SYSTEMS = (
         ("CI_COMMIT_SHA",),
         ("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_BRANCH", "CI_COMMIT_REF_NAME"),
         "CI_PROJECT_DIR",
+        lambda known: known.get("CI_PROJECT_URL", ""),
     ),
     CiSystem(
         "github",
@@ -88,6 +95,7 @@ _SYSTEMS = (
         ("GITHUB_SHA",),
         ("GITHUB_HEAD_REF", "GITHUB_REF_NAME"),
         "GITHUB_WORKSPACE",
+        _github_repository,
     ),
     CiSystem(
         "jenkins",
@@ -102,6 +110,7 @@ _SYSTEMS = (
         ("GIT_COMMIT",),
         ("CHANGE_BRANCH", "GIT_LOCAL_BRANCH", "BRANCH_NAME", "GIT_BRANCH"),
         "WORKSPACE",
+        lambda known: known.get("GIT_URL") or known.get("GIT_URL_1", ""),
     ),
 )  # fmt: skip
 
@@ -111,8 +120,8 @@ class CiJob:
     """The CI job of this run.
 
     ``context``: ``system``, ``url`` and ``job`` as the event has them, without what is unknown.
-    ``checkout``: ``commit`` and ``branch`` as far as the system knows them. ``workspace``: the
-    directory of the checkout, empty if the system does not name it.
+    ``checkout``: ``commit``, ``branch`` and ``repository`` as far as the system knows them.
+    ``workspace``: the directory of the checkout, empty if the system does not name it.
     """
 
     context: dict[str, str]
@@ -150,7 +159,9 @@ def find_ci_job(environ: Mapping[str, str], variables: Mapping[str, Any]) -> CiJ
 def complete_checkout(
     found: Mapping[str, str] | None, job: CiJob | None, inside: bool
 ) -> dict[str, str] | None:
-    """Return ``commit`` and ``branch`` of the playbook's checkout; None if both are unknown.
+    """Return ``commit``, ``branch`` and ``repository`` of the playbook's checkout.
+
+    None if all of them are unknown.
 
     ``found``: what its ``.git`` says, None without one. ``inside``: whether the playbook is in
     the workspace of ``job``. The CI system supplies what is missing: everything if AWX has
@@ -161,9 +172,11 @@ def complete_checkout(
     if git.get("branch", "").startswith(_AWX_BRANCH):
         del git["branch"]  # a name that only AWX knows
     known = job.checkout if job is not None and inside else {}
-    if git and known.get("commit", git.get("commit")) != git.get("commit"):
+    has_head = "commit" in git or "branch" in git
+    if has_head and known.get("commit", git.get("commit")) != git.get("commit"):
         known = {}
-    merged = {name: git.get(name) or known.get(name, "") for name in ("commit", "branch")}
+    names = ("commit", "branch", "repository")
+    merged = {name: git.get(name) or known.get(name, "") for name in names}
     return {name: value for name, value in merged.items() if value} or None
 
 
@@ -174,9 +187,11 @@ def _checkout(system: CiSystem, known: Mapping[str, str]) -> dict[str, str]:
     own = _first(known, system.branch[:2]) if system.name == "awx" else ""
     if own and own != _first(known, system.branch[2:]):
         commit = ""
+    repository = system.repository(known) if system.repository else ""
     found = {
         "commit": commit if _COMMIT.fullmatch(commit) else "",
         "branch": "" if branch in ("HEAD", "detached") else branch,
+        "repository": without_userinfo(repository)[:_TEXT_LIMIT],
     }
     return {name: value for name, value in found.items() if value}
 

@@ -49,6 +49,8 @@ class Deployment:
 
     ``elapsed_s``: the seconds from start to finish if they were measured. For a deployment that
     still runs, the seconds from its start until it was found overdue.
+    ``commit``, ``repository``, ``committed_at`` and ``url``: see provenance.py.
+    ``previous``: ``id``, ``version`` and ``finished_at`` of the deployment that this one replaces.
     ``status``: ``running``, ``succeeded``, ``failed``, ``aborted`` or ``empty``.
     ``ci``, ``git``, ``context`` and ``details`` are mappings that JSON can hold.
     """
@@ -59,6 +61,11 @@ class Deployment:
     parent: str | None = None
     version: str | None = None
     environment: str | None = None
+    commit: str | None = None
+    repository: str | None = None
+    committed_at: float | None = None
+    url: str | None = None
+    previous: Mapping[str, Any] | None = None
     playbook: str | None = None
     user: str | None = None
     controller: str | None = None
@@ -120,7 +127,8 @@ def render(deployment: Deployment) -> str:
     """Return the content of the event: compact JSON of at most 4,000 bytes as UTF-8.
 
     What does not fit is left out by priority, and ``truncated`` says so: ``failures`` are
-    shortened, then ``context``, ``git``, ``ci`` and ``failures`` go, then long texts are cut.
+    shortened, then ``context``, ``git``, ``ci``, ``failures``, ``previous``, ``url`` and
+    ``repository`` go, then long texts are cut.
     A user's ``details`` are never cut: InvalidInput is raised when they do not fit.
     """
     text = _json(_members(deployment))
@@ -165,6 +173,11 @@ def _members(deployment: Deployment) -> dict[str, Any]:
         "name": one.name,
         "version": one.version,
         "environment": one.environment,
+        "commit": one.commit,
+        "repository": one.repository,
+        "committed_at": None if one.committed_at is None else iso_time(one.committed_at),
+        "url": one.url,
+        "previous": one.previous or None,
         "playbook": one.playbook,
         "user": one.user,
         "controller": one.controller,
@@ -194,7 +207,15 @@ def _smaller(deployment: Deployment) -> Iterator[Deployment]:
         cut = tuple(_cut_texts(failure, characters) for failure in deployment.failures[:number])
         current = replace(deployment, failures=cut)
         yield current
-    without: dict[str, Any] = {"context": None, "git": None, "ci": None, "failures": ()}
+    without: dict[str, Any] = {
+        "context": None,
+        "git": None,
+        "ci": None,
+        "failures": (),
+        "previous": None,
+        "url": None,
+        "repository": None,
+    }
     for name, nothing in without.items():
         current = replace(current, **{name: nothing})
         yield current
@@ -213,7 +234,7 @@ def _cut_texts(value: Any, characters: int) -> Any:
         **{
             name: cut(item)
             for name, item in vars(value).items()
-            if isinstance(item, str) and name not in ("id", "parent", "status", "reason")
+            if isinstance(item, str) and name not in ("id", "parent", "status", "commit", "reason")
         },
     )
 

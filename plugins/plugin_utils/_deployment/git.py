@@ -1,15 +1,18 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which commit a checkout is at, read from git's files: no process, no hooks, no configuration.
+"""Which commit a checkout is at, read from git's files: no process and no hooks.
+
+Of its configuration only the URL of the remote ``origin`` is read.
 
 Other users may control the directories above a playbook, so the look-up is careful. It opens only
 regular files of a sane size, without blocking. Below the repository's directory it follows no
 symbolic link. It ignores a repository of another owner, and it stops at the border of a file
 system, both as git does.
 
-Sources: gitrepository-layout(5), git-worktree(1), git-check-ref-format(1); ``safe.directory`` in
-git-config(1); ``GIT_DISCOVERY_ACROSS_FILESYSTEM`` in git(1); setup.c and compat/posix.h of git.
+Sources: gitrepository-layout(5), git-worktree(1), git-check-ref-format(1); the syntax and
+``safe.directory`` in git-config(1); ``GIT_DISCOVERY_ACROSS_FILESYSTEM`` in git(1); setup.c and
+compat/posix.h of git.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
+from ...module_utils._api.redact import without_userinfo
+
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # What git-check-ref-format(1) forbids: control characters, space and ~^:?*[\ in any place; two
 # dots, "@{", an empty part, and a part that begins with a dot or ends with ".lock".
@@ -28,7 +33,10 @@ _BAD_REF = re.compile(r"\.\.|@\{|//|/\.|\.lock(?:/|$)|[./]$")
 _BRANCHES = "refs/heads/"
 # A symbolic ref may name another one; git follows five (SYMREF_MAXDEPTH).
 _SYMBOLIC_REFS = 5
+_CONFIG_SECTION = re.compile(r'\[\s*([A-Za-z0-9.-]+)(?:\s+"([^"\\]*)")?\s*\]')
+_URL_LIMIT = 256
 _SMALL_BYTES = 8192
+_CONFIG_BYTES = 65_536
 _PACKED_BYTES = 16_000_000
 # Far more levels than any playbook has above it.
 _PARENTS = 128
@@ -38,9 +46,10 @@ _OPEN_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CL
 
 
 def git_context(folder: str, environ: Mapping[str, str]) -> dict[str, str] | None:
-    """Return ``commit`` and ``branch`` of the checkout that contains ``folder``; None outside one.
+    """Return ``commit``, ``branch`` and ``repository`` of the checkout that contains ``folder``.
 
-    ``branch`` is absent with a detached head, ``commit`` on a branch without one. Anything that
+    None outside one. ``branch`` is absent with a detached head, ``commit`` on a branch without
+    one. ``repository`` is the URL of ``origin``, without user names and passwords. Anything that
     cannot be read or must not be trusted is treated as absent; this never raises and never
     blocks. ``environ`` supplies ``SUDO_UID``: for root, the user of sudo is also trusted.
     """
@@ -53,7 +62,7 @@ def git_context(folder: str, environ: Mapping[str, str]) -> dict[str, str] | Non
                 return None
             with _repository(place, owners) as found:
                 if found is not None:
-                    return _head(*found) or None
+                    return {**_head(*found), **_origin(found[1])} or None
             place, last = os.path.split(place)
             if not last:
                 return None
@@ -142,6 +151,55 @@ def _head(git: int, common: int) -> dict[str, str]:
     if ref is not None and ref.startswith(_BRANCHES):
         found["branch"] = ref[len(_BRANCHES) :]
     return found
+
+
+def _origin(common: int) -> dict[str, str]:
+    """Return the URL of the remote ``origin`` as ``repository``, nothing without one.
+
+    Files that the configuration includes are not read.
+    """
+    url = parse_origin_url(_read(common, "config", _CONFIG_BYTES) or "")
+    return {"repository": url} if url else {}
+
+
+def parse_origin_url(config: str) -> str | None:
+    """Return the URL of the remote ``origin`` in the text of a git configuration. Pure.
+
+    Without its user name and password, and None for a URL that is too long. Of several URLs git
+    fetches from the first.
+    """
+    in_origin = False
+    lines = iter(config.splitlines())
+    for line in lines:
+        rest = line.strip()
+        header = _CONFIG_SECTION.match(rest)
+        if header:
+            # The name of a section is in any case, that of a subsection is not.
+            in_origin = (header[1].lower(), header[2]) == ("remote", "origin")
+            rest = rest[header.end() :].lstrip()
+        name, equals, value = rest.partition("=")
+        if not in_origin or not equals or name.strip().lower() != "url":
+            continue
+        while value.endswith("\\") and not value.endswith("\\\\"):
+            value = value[:-1] + next(lines, "")
+        url = without_userinfo(_config_value(value))
+        return url if 0 < len(url) <= _URL_LIMIT and url.isprintable() else None
+    return None
+
+
+def _config_value(text: str) -> str:
+    """Return a value of a git configuration without quotes, escapes and a comment."""
+    value, quoted, characters = "", False, iter(text.strip())
+    for one in characters:
+        if one == "\\":
+            value += next(characters, "")
+        elif one == '"':
+            quoted = not quoted
+        elif one in "#;" and not quoted:
+            break
+        else:
+            value += one
+    return value.strip()
 
 
 def _read_head(git: int) -> str | None:

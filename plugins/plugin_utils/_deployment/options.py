@@ -16,6 +16,8 @@ from ...module_utils._api.errors import InvalidInput
 from ...module_utils._api.timestamp import InvalidTime, iso_time, parse_epoch
 from .content import Deployment, check_details, render
 from .facts import Facts
+from .provenance import OPTIONS as PROVENANCE
+from .provenance import Provenance, parse_provenance
 
 _ID_LIMIT = 128
 
@@ -53,6 +55,11 @@ def deployment_result(deployment: Deployment) -> dict[str, Any]:
         "name": one.name,
         "version": one.version,
         "environment": one.environment,
+        "commit": one.commit,
+        "repository": one.repository,
+        "committed_at": None if one.committed_at is None else iso_time(one.committed_at),
+        "url": one.url,
+        "previous": None if one.previous is None else dict(one.previous),
         "status": one.status,
         "started_at": None if one.started_at is None else iso_time(one.started_at),
         "finished_at": None if one.finished_at is None else iso_time(one.finished_at),
@@ -69,6 +76,7 @@ def _from_options(params: Mapping[str, Any]) -> dict[str, Any]:
         "name": _name(params.get("name"), "name"),
         "version": _text(params.get("version")),
         "environment": _text(params.get("environment")),
+        **vars(parse_provenance(params)),
     }
 
 
@@ -98,8 +106,28 @@ def _from_start(params: Mapping[str, Any]) -> dict[str, Any]:
         "name": _name(given.get("name"), prefix + "name"),
         "version": _text(params.get("version") or given.get("version")),
         "environment": _text(params.get("environment") or given.get("environment")),
+        **vars(_provenance(params, given)),
+        "previous": _previous(given.get("previous")),
         "started_at": _started_at(given),
     }
+
+
+def _provenance(params: Mapping[str, Any], given: Mapping[str, Any]) -> Provenance:
+    """Return what the finish says about the software, or else what the start said."""
+    own = {name: value for name, value in vars(parse_provenance(params)).items() if value}
+    if given is params:
+        return replace(Provenance(), **own)
+    prefix = "deployment."
+    start = {prefix + name: given.get(name) for name in PROVENANCE}
+    return replace(parse_provenance(start, prefix), **own)
+
+
+def _previous(value: Any) -> dict[str, str] | None:
+    """Return the deployment before, as far as ``deployment_result`` can have made it."""
+    if not isinstance(value, Mapping):
+        return None
+    texts = {name: value.get(name) for name in ("id", "version", "finished_at")}
+    return {name: text for name, text in texts.items() if isinstance(text, str)} or None
 
 
 def check_id(text: str, option: str) -> None:

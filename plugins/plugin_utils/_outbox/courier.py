@@ -68,7 +68,7 @@ class Courier:
         self._settings = settings
         self._signals = signals
         self._now = now
-        self._outbox = Outbox(settings.outbox)
+        self._outbox = Outbox(settings.outbox, settings.history_keep)
         # The courier times its own attempts.
         connection = replace(settings.connection, retries=0)
         self._sender = Sender(
@@ -90,6 +90,7 @@ class Courier:
         self._attempts: Counter[str] = Counter()
         self._next_heartbeat = 0.0
         self._finish_is_known = False
+        self._history_is_maintained = False
         self._leave_at: float | None = None
         self._wall_clock_ahead = time.time() - time.monotonic()
 
@@ -103,6 +104,7 @@ class Courier:
                 self._watch_time()
                 self._hand_over()
                 self._deliver()
+                self._maintain_history()
                 self._adopt_next()
                 self._signals.wait(self._idle_seconds)
             if self._signals.terminated:
@@ -215,6 +217,13 @@ class Courier:
         if delivery.done:
             delivery.folder.remove(held.lock)
             self._release(held)
+
+    def _maintain_history(self) -> None:
+        """Maintain the history once, when no event of the run waits."""
+        if not self._history_is_maintained and not self._own.delivery.pending:
+            self._history_is_maintained = True
+            with contextlib.suppress(Exception):
+                self._outbox.history.maintain(time.time())
 
     def _record_destination(self, destination: str) -> None:
         """Record whose events these are, for later runs."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -23,6 +23,7 @@ from .log import LogDecision, event_count
 from .records import (
     QueueRecord,
     RunRecord,
+    finish_content,
     is_final,
     missing_finish,
     missing_start,
@@ -88,6 +89,7 @@ class Delivery:
         self._read_to = 0
         self._done_to = 0
         self._single = 0
+        self._is_in_history = False
 
     def refresh(self) -> None:
         """Read what has been written since. Raises OSError and DamagedFolder."""
@@ -169,7 +171,9 @@ class Delivery:
             return
         with damage_reported(self.folder):
             records = [] if self.started else [missing_start(self.run, at)]
-            self.folder.append(*records, missing_finish(self.run, reason, at))
+            finish = missing_finish(self.run, reason, at)
+            self._add_to_history(finish)
+            self.folder.append(*records, finish)
             self._outbox.log.add(self.folder.name, LogDecision.ABORTED, reason)
             # An event that happened days ago has waited for days, if nothing contradicts that.
             self._note_waiting(self.folder.size(), max(0.0, self._clock() - at))
@@ -189,6 +193,12 @@ class Delivery:
             self.folder.append(overdue_record(self.run, elapsed, at), use_reserve=False)
         self.refresh()
         return self.overdue
+
+    def _add_to_history(self, finish: Mapping[str, Any]) -> None:
+        # On a full disk the finish is tried again and again.
+        content = None if self._is_in_history else finish_content(finish)
+        if content is not None:
+            self._is_in_history = self._outbox.history.add(content, "callback") is None
 
     def step(self, send: Send) -> DeliveryError | None:
         """Send the next batch. Returns the error if it was not accepted.

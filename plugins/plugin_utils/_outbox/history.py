@@ -79,7 +79,7 @@ class History:
 
         ``move_away`` takes a path out of the way that is not a file of ours.
         """
-        self._folder = folder
+        self.folder = folder
         self._keep_days = keep_days
         self._move_away = move_away
 
@@ -97,10 +97,10 @@ class History:
             return None
         month = time.strftime("%Y-%m", time.gmtime(now))
         try:
-            private_folder(self._folder)
-            self._append(self._folder / (month + _SUFFIX), {**finish, "by": by})
+            private_folder(self.folder)
+            self._append(self.folder / (month + _SUFFIX), {**finish, "by": by})
         except OSError as exc:
-            return f"{self._folder} cannot be written ({exc.strerror or exc})"
+            return f"{self.folder} cannot be written ({exc.strerror or exc})"
         with suppress(OSError), self._locked(_RUN_LOCK_SECONDS) as locked:
             if locked:
                 self._update_current(_RUN_BYTES)
@@ -153,8 +153,8 @@ class History:
     def files(self) -> list[Path]:
         """Return the files with lines, the oldest first."""
         with suppress(OSError):
-            names = sorted(name for name in os.listdir(self._folder) if _MONTH.fullmatch(name))
-            return [self._folder / name for name in names]
+            names = sorted(name for name in os.listdir(self.folder) if _MONTH.fullmatch(name))
+            return [self.folder / name for name in names]
         return []
 
     def read(self) -> HistoryLines:
@@ -217,12 +217,12 @@ class History:
 
     def _write(self, snapshot: Snapshot) -> None:
         # Not durably: after a power cut it is made again.
-        replace_file(self._folder / CURRENT, snapshot.dump())
+        replace_file(self.folder / CURRENT, snapshot.dump())
 
     def _read_current(self) -> Snapshot | None:
         """Return the snapshot in ``current.json``, None without one that can be used."""
         try:
-            descriptor = open_file(self._folder / CURRENT, os.O_RDONLY, _CURRENT_BYTES)
+            descriptor = open_file(self.folder / CURRENT, os.O_RDONLY, _CURRENT_BYTES)
         except OSError:
             return None
         with os.fdopen(descriptor, "rb") as file:
@@ -284,7 +284,7 @@ class History:
 
         Raises OSError.
         """
-        path = self._folder / _LOCK
+        path = self.folder / _LOCK
         try:
             descriptor = open_file(path, os.O_RDWR | os.O_CREAT)
         except UnusableFile:

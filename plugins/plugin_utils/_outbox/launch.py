@@ -24,6 +24,7 @@ from typing import Any
 
 from ...module_utils._api.connection import Connection
 from ...module_utils._api.credentials import Credentials
+from .history import DEFAULT_KEEP_DAYS
 from .overdue import OverdueLimit
 
 # The variables that the courier gets: where proxies, certificates, Python's packages and the
@@ -60,7 +61,8 @@ class CourierSettings:
     alibabacloud-credentials. ``ttl``: seconds until an undelivered event is given up.
     ``linger``: seconds for which delivery continues after Ansible has exited. ``flush_timeout``:
     seconds for which Ansible waits at the end of a run. ``overdue``: when the run is overdue,
-    None for never.
+    None for never. ``history_keep``: days for which the
+    history is kept; 0 turns it off.
 
     The others are filled in by ``for_run`` and ``spawn``: the directory of the outbox, the name
     of the run's folder in it, the file descriptor of the folder's lock, the pid of Ansible, the
@@ -75,6 +77,7 @@ class CourierSettings:
     linger: float
     flush_timeout: float
     overdue: OverdueLimit | None = None
+    history_keep: float = DEFAULT_KEEP_DAYS
     outbox: str = ""
     folder: str = ""
     lock: int = -1

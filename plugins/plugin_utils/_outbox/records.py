@@ -8,6 +8,7 @@ The head is a ``run`` or a ``queue``. Every further record holds events.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -186,6 +187,17 @@ def read_events(record: Mapping[str, Any]) -> list[Event]:
     except _UNREADABLE:
         return []
     return events
+
+
+def finish_content(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the content of a deployment's finish; None for a record of other events."""
+    if not is_final(record):
+        return None
+    try:
+        content = json.loads(record["events"][0]["content"])
+    except _UNREADABLE:
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def is_final(record: Mapping[str, Any]) -> bool:

@@ -20,7 +20,7 @@ from .._deployment.events import Naming
 from .end_of_run import Decision, decide, warning
 from .launch import CourierSettings, spawn
 from .liveness import host_identity, process_mark
-from .records import RunRecord
+from .records import RunRecord, finish_content
 from .status import DeliveryStatus
 from .storage import WAKE_SIGNAL, Folder, Outbox, OutboxError
 
@@ -51,6 +51,7 @@ class OutboxWriter:
         self._courier: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
         self._dead_letters_before = 0
+        self.history_problem: str | None = None
 
     def open(self, run_id: str, run: RunRecord, start: Mapping[str, Any]) -> None:
         """Create the folder of a run and write its start. Raises OutboxError.
@@ -74,8 +75,14 @@ class OutboxWriter:
             ) from exc
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Write a record durably, and wake the courier. Raises OutboxError."""
+        """Write a record durably, and wake the courier. Raises OutboxError.
+
+        A finish is added to the history first: if this process is killed in between, the courier
+        writes another finish and adds that. ``history_problem`` then is None or one line of text.
+        """
         folder = self._opened
+        finish = finish_content(record)
+        self._add_to_history(finish)
         try:
             folder.append(dict(record))
         except OSError as exc:
@@ -84,7 +91,13 @@ class OutboxWriter:
                 option="outbox",
                 advice="An event of this run is lost.",
             ) from exc
+        if self.history_problem is not None:  # on a full disk, the reserve is free now
+            self._add_to_history(finish)
         self._wake()
+
+    def _add_to_history(self, finish: Mapping[str, Any] | None) -> None:
+        if finish is not None:
+            self.history_problem = self._outbox.history.add(finish, "callback")
 
     @property
     def has_courier(self) -> bool:

@@ -28,7 +28,7 @@ VARIABLE = "CLOUDMONITOR_OUTBOX"
 def configured(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What ansible.cfg says of the callback."""
     found: dict[str, Any] = {}
-    monkeypatch.setattr(flush_outbox, "configured_options", lambda: found)
+    monkeypatch.setattr(flush_outbox, "configured_options", lambda _names=(): found)
     return found
 
 

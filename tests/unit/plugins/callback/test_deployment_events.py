@@ -49,6 +49,7 @@ DEFAULTS = {
     "outbox_ttl": 168,
     "overdue_after": 0,
     "overdue_event": "deployment-overdue",
+    "history_keep": 400,
 }
 
 
@@ -87,7 +88,7 @@ def test_an_option_can_be_given_in_three_ways_under_one_name(name: str) -> None:
     assert option["ini"] == [{"section": "callback_deployment_events", "key": name}]
     assert _names(option, "vars") == ["cloudmonitor_" + name]
     assert option.get("default") == DEFAULTS.get(name)
-    assert option["type"] in ("str", "int", "float", "bool", "list", "path")
+    assert option["type"] in ("str", "int", "float", "bool", "list", "path", "raw")
 
 
 def test_only_failures_are_looked_at_one_by_one() -> None:

@@ -23,6 +23,11 @@ ALL = Deployment(
     parent="release-7",
     version="1.4.2",
     environment="production",
+    commit="4e1243bd22c66e76c2ba9eddc1f91394e57f9f83",
+    repository="https://git.example/shop/app.git",
+    committed_at=STARTED - 3600,
+    url="https://git.example/shop/app/-/merge_requests/7",
+    previous={"id": "release-6", "version": "1.4.1", "finished_at": "2017-10-16T06:00:00.000Z"},
     playbook="site.yml",
     user="alice",
     controller="controller.example",
@@ -33,7 +38,11 @@ ALL = Deployment(
     failures=(Failure("web1", "Restart", "no such service"), Failure("web2")),
     reason="killed",
     ci={"system": "gitlab", "url": "https://ci.example/7", "job": "7"},
-    git={"commit": "0123456789abcdef0123456789abcdef01234567", "branch": "main"},
+    git={
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "branch": "main",
+        "repository": "https://git.example/shop/deploy.git",
+    },
     context={"ticket": "OPS-1"},
     details={"note": "by hand"},
 )
@@ -53,7 +62,8 @@ _GIT = st.fixed_dictionaries({"commit": st.just("0" * 40)}, optional={"branch": 
 def deployments(draw: st.DrawFn) -> Deployment:
     """Anything that may be known of a deployment; ids have the length that tasks allow."""
     parts: dict[str, Any] = {
-        name: draw(_MAYBE) for name in ("version", "environment", "playbook", "user", "controller")
+        name: draw(_MAYBE)
+        for name in ("version", "environment", "repository", "playbook", "user", "controller")
     }
     identifier = st.text(min_size=1, max_size=128)
     return Deployment(
@@ -61,6 +71,12 @@ def deployments(draw: st.DrawFn) -> Deployment:
         parent=draw(st.none() | identifier),
         name=draw(_NAME),
         status=draw(st.sampled_from(["running", "succeeded", "failed", "aborted", "empty"])),
+        commit=draw(st.none() | st.from_regex("[0-9a-f]{7,64}", fullmatch=True)),
+        committed_at=draw(_TIME),
+        url=draw(st.none() | _TEXT.map("https://git.example/".__add__)),
+        previous=draw(
+            st.none() | st.fixed_dictionaries({"id": identifier}, optional={"version": _TEXT})
+        ),
         started_at=draw(_TIME),
         finished_at=draw(_TIME),
         elapsed_s=draw(st.none() | st.floats(0, 1e6)),

@@ -146,7 +146,34 @@ def checkout(environ: dict[str, str], **variables: Any) -> dict[str, str]:
     ],
 )  # fmt: skip
 def test_each_system_knows_commit_and_branch(environ: dict[str, str], branch: str) -> None:
-    assert checkout(environ) == {"commit": COMMIT, "branch": branch}
+    found = checkout(environ)
+    found.pop("repository", None)
+
+    assert found == {"commit": COMMIT, "branch": branch}
+
+
+@pytest.mark.parametrize(
+    ("environ", "repository"),
+    [
+        ({**GITLAB, "CI_PROJECT_URL": "https://git.example/shop"}, "https://git.example/shop"),
+        (GITHUB, "https://github.com/acme/shop"),
+        ({**JENKINS, "GIT_URL": "https://bot:pw@git.example/shop"}, "https://git.example/shop"),
+        ({**JENKINS, "GIT_URL_1": "git@git.example:shop"}, "git@git.example:shop"),
+        (GITLAB, None),
+        (AWX, None),
+    ],
+)
+def test_each_system_knows_the_repository(environ: dict[str, str], repository: str | None) -> None:
+    assert checkout(environ).get("repository") == repository
+
+
+def test_a_checkout_of_which_only_the_repository_is_known_gets_the_rest_from_the_job() -> None:
+    job = find_ci_job({**GITLAB, "CI_COMMIT_SHA": COMMIT, "CI_PROJECT_URL": "https://other"}, {})
+
+    assert complete_checkout({"repository": "https://own"}, job, inside=True) == {
+        "commit": COMMIT,
+        "repository": "https://own",
+    }
 
 
 @pytest.mark.parametrize("prefix", ["awx", "tower"])

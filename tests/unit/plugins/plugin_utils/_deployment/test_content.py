@@ -28,8 +28,9 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.dep
 )
 
 ORDER = (
-    "schema id parent phase status name version environment playbook user controller started_at "
-    "finished_at duration_s check_mode hosts failures reason ci git context details truncated"
+    "schema id parent phase status name version environment commit repository committed_at url "
+    "previous playbook user controller started_at finished_at duration_s check_mode hosts failures "
+    "reason ci git context details truncated"
 ).split()
 
 
@@ -44,14 +45,19 @@ def test_everything_that_is_known_is_said_in_the_fixed_order() -> None:
     assert render(ALL) == (
         '{"schema":"deployment/1","id":"0f8f7b7e-6f3a-4c8e-9a55-2f1f6f0f5a01","parent":"release-7",'
         '"phase":"finish","status":"aborted","name":"shop","version":"1.4.2",'
-        '"environment":"production","playbook":"site.yml","user":"alice",'
+        '"environment":"production","commit":"4e1243bd22c66e76c2ba9eddc1f91394e57f9f83",'
+        '"repository":"https://git.example/shop/app.git","committed_at":"2017-10-23T05:44:39.948Z",'
+        '"url":"https://git.example/shop/app/-/merge_requests/7","previous":{"id":"release-6",'
+        '"version":"1.4.1","finished_at":"2017-10-16T06:00:00.000Z"},'
+        '"playbook":"site.yml","user":"alice",'
         '"controller":"controller.example","started_at":"2017-10-23T06:44:39.948Z",'
         '"finished_at":"2017-10-23T06:45:41.448Z","duration_s":61.5,"check_mode":false,'
         '"hosts":{"total":3,"ok":1,"changed":1,"failed":1,"unreachable":1,"rescued":0},'
         '"failures":[{"host":"web1","task":"Restart","message":"no such service"},'
         '{"host":"web2"}],"reason":"killed",'
         '"ci":{"system":"gitlab","url":"https://ci.example/7","job":"7"},'
-        '"git":{"commit":"0123456789abcdef0123456789abcdef01234567","branch":"main"},'
+        '"git":{"commit":"0123456789abcdef0123456789abcdef01234567","branch":"main",'
+        '"repository":"https://git.example/shop/deploy.git"},'
         '"context":{"ticket":"OPS-1"},"details":{"note":"by hand"}}'
     )
     assert list(content(ALL)) == ORDER[:-1]
@@ -152,11 +158,12 @@ def test_failures_are_shortened_before_anything_goes() -> None:
     assert all(item["message"].endswith("…") for item in said["failures"])
 
 
-def test_failures_go_last_and_the_counts_stay() -> None:
-    details = {"a": "x" * 3420}
+def test_the_counts_and_the_commit_stay_when_everything_else_goes() -> None:
+    details = {"a": "x" * 3399}
     said = content(replace(ALL, failures=MANY, details=details))
 
-    assert not {"failures", "context", "git", "ci"} & set(said)
+    assert not {"failures", "context", "git", "ci", "previous", "url", "repository"} & set(said)
+    assert said["commit"] == ALL.commit
     assert said["details"] == details
     assert said["hosts"]["failed"] == 1
     assert (said["status"], said["reason"], said["id"]) == ("aborted", "killed", ALL.id)

@@ -24,6 +24,7 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.dep
 )
 
 MANY = tuple(Failure(f"host{number}", message="m" * 300) for number in range(30))
+REMOVED = ("context", "git", "ci", "previous", "url", "repository")
 LONG = replace(ALL, failures=MANY, name="n" * 300, version="v" * 300)
 
 
@@ -41,7 +42,7 @@ def shapes(one: Deployment) -> list[tuple[int, int, str, int]]:
             break
         failures = said.get("failures", [])
         text = len(failures[0]["message"]) if failures else 0
-        gone = " ".join(name for name in ("context", "git", "ci") if name not in said)
+        gone = " ".join(name for name in REMOVED if name not in said)
         shape = (len(failures), text, gone, len(said["name"]))
         assert said["truncated"] is True
         if shape not in found:
@@ -60,10 +61,9 @@ def test_what_goes_goes_in_this_order() -> None:
         (1, 48, "context git", 300),
         (1, 48, "context git ci", 300),
         (0, 0, "context git ci", 300),
-        (0, 0, "context git ci", 200),
-        (0, 0, "context git ci", 100),
-        (0, 0, "context git ci", 50),
-        (0, 0, "context git ci", 16),
+        (0, 0, "context git ci previous", 300),
+        (0, 0, "context git ci previous url", 300),
+        *((0, 0, " ".join(REMOVED), length) for length in (300, 200, 100, 50, 16)),
     ]
 
 
@@ -96,7 +96,8 @@ def test_a_text_of_just_the_length_that_is_left_is_not_cut() -> None:
 
 
 def test_details_may_take_the_very_last_byte_that_is_left() -> None:
-    bare = replace(ALL, failures=(), context=None, git=None, ci=None)
+    nothing: dict[str, Any] = dict.fromkeys(REMOVED)
+    bare = replace(ALL, failures=(), **nothing)
     size = next(
         size
         for size in range(3000, MAX_BYTES)

@@ -208,6 +208,7 @@ def test_a_submodule_tells_its_own_commit(repository: Path) -> None:
     assert git_context(str(repository / "module")) == {
         "commit": git(source, "rev-parse", "HEAD"),
         "branch": "library",
+        "repository": str(source),
     }
 
 
@@ -453,3 +454,45 @@ def test_any_bytes_are_read_without_an_error(
     (folder / ".git/packed-refs").write_bytes(packed)
 
     assert set(git_context(str(folder)) or {}) <= {"commit", "branch"}
+
+
+@needs_git
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://git.example/shop.git",
+        "git@git.example:shop.git",
+        'https://git.example/a b"c#d;e',
+        "C:\\shop",
+        "/srv/git/商店",
+    ],
+)
+def test_the_repository_is_the_remote_that_git_itself_reads(repository: Path, url: str) -> None:
+    git(repository, "config", "remote.Origin.url", "https://other.example")
+    git(repository, "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
+    git(repository, "config", "remote.origin.url", url)
+
+    assert git(repository, "config", "remote.origin.url") == url
+    assert (git_context(str(repository)) or {})["repository"] == url
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ('[remote "origin"]\n\turl = https://bot:pw@git.example/x\n', "https://git.example/x"),
+        ('[REMOTE "origin"] URL=https://git.example/x # why\n', "https://git.example/x"),
+        ('[remote "origin"]\nurl = https://git.exa\\\nmple/x\n', "https://git.example/x"),
+        ('[remote "origin"]\nurl = a\nurl = b\n', "a"),
+        ('[remote "origin"]\n[core]\nurl = x\n', None),
+        ('[remote "Origin"]\nurl = x\n', None),
+        ('[remote "origin"]\nurl\nurl = ""\n', None),
+        ('[remote "origin"]\nurl = ' + "x" * 257, None),
+        ('[remote "origin"]\nurl = a\x01b', None),
+        ('[remote "origin"]\nurl = x\\', "x"),
+        ("", None),
+    ],
+)
+def test_a_configuration_names_the_repository_without_passwords(
+    config: str, expected: str | None
+) -> None:
+    assert git_files.parse_origin_url(config) == expected

@@ -173,11 +173,73 @@ def test_the_value_names_everything_and_what_is_unknown_is_none() -> None:
         "name": "shop",
         "version": None,
         "environment": None,
+        "commit": None,
+        "repository": None,
+        "committed_at": None,
+        "url": None,
+        "previous": None,
         "status": "running",
         "started_at": NOW_ISO,
         "finished_at": None,
         "duration_s": None,
     }
+
+
+PROVENANCE: dict[str, Any] = {
+    "commit": "4E1243BD22C6",
+    "repository": "https://bot:pw@git.example/shop.git",
+    "committed_at": "2017-10-23T07:44:39+02:00",
+    "url": "https://bot@git.example/shop/7?tab=diff",
+}
+
+
+def test_a_start_has_the_provenance_without_passwords() -> None:
+    result = deployment_result(start(**PROVENANCE))
+
+    assert [result[name] for name in PROVENANCE] == [
+        "4e1243bd22c6",
+        "https://git.example/shop.git",
+        "2017-10-23T05:44:39.000Z",
+        "https://git.example/shop/7?tab=diff",
+    ]
+    aliases = {f"deployment_{name}": value for name, value in PROVENANCE.items()}
+    assert deployment_result(start(id=result["id"], **aliases)) == result
+
+
+def test_a_finish_repeats_the_provenance_of_the_start_unless_it_knows_better() -> None:
+    previous = {"id": "i", "version": "1.4.1", "finished_at": NOW_ISO}
+    began = {**deployment_result(start(**PROVENANCE)), "previous": {**previous, "other": 1}}
+    same = deployment_result(finish(deployment=began))
+    corrected = deployment_result(finish(deployment=began, commit="abcdef0"))
+
+    assert {name: same[name] for name in PROVENANCE} == {name: began[name] for name in PROVENANCE}
+    assert same["previous"] == previous
+    assert (corrected["commit"], corrected["url"]) == ("abcdef0", same["url"])
+    assert deployment_result(finish(deployment={"id": "i", "name": "n"}))["commit"] is None
+    assert deployment_result(finish(id="i", name="n", **PROVENANCE))["commit"] == "4e1243bd22c6"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"commit": "v1.4.2"}, "commit: must be the id of a commit"),
+        ({"commit": "abcdef"}, "commit: must be the id of a commit"),
+        ({"commit": "a" * 65}, "commit: must be the id of a commit"),
+        ({"committed_at": "yesterday"}, "committed_at: is 'yesterday', which is not a time"),
+        ({"url": "git.example/shop"}, "url: must be a URL with http or https"),
+        ({"url": "javascript:alert(1)"}, "url: must be a URL with http or https"),
+        ({"url": "https://"}, "url: must be a URL with http or https"),
+        ({"url": "https://[::1"}, "url: must be a URL with http or https"),
+        ({"repository": "a\nb"}, "repository: contains the character U+000A"),
+        ({"repository": "x" * 1025}, "repository: has 1025 characters"),
+    ],
+)
+def test_a_wrong_provenance_is_an_error_that_names_the_option(
+    wrong: dict[str, Any], problem: str
+) -> None:
+    assert refused("start", name="shop", **wrong).startswith(problem)
+    began = {"id": "i", "name": "n", **wrong}
+    assert refused("finish", status="failed", deployment=began).startswith("deployment." + problem)
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50).filter(str.strip)

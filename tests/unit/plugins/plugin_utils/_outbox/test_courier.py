@@ -62,7 +62,12 @@ def test_start_and_finish_arrive_and_nothing_stays_behind(
 
     assert names_of(receiver.events) == [START, FINISH]
     assert outbox.folders() == []
-    assert [path.name for path in outbox.root.rglob("*") if path.is_file()] == ["courier.log"]
+    kept = {path.name for path in outbox.root.rglob("*") if path.is_file()}
+    assert kept - {path.name for path in outbox.history.files()} == {
+        "courier.log",
+        "current.json",
+        ".lock",
+    }
 
 
 def test_the_log_has_a_line_for_every_attempt_and_decision(
