@@ -63,8 +63,8 @@ _EVENT_OPTIONS = (
     "overdue_event",
     "deployment_name",
 )
-_SETTINGS_FIRST = "the settings have to be right first"
-_KEY_FIRST = "the AccessKey has to be right first"
+_SETTINGS_FIRST = "fix the settings first"
+_KEY_FIRST = "fix the AccessKey first"
 
 Probe = Callable[[CourierSettings], ProbeResult]
 
@@ -167,7 +167,7 @@ class Checkup:
     def _check_courier(self) -> None:
         """Start a real courier, which tests whether it could deliver."""
         if self._is_wrong("requests"):
-            return self._skip("requests has to be there first", "courier")
+            return self._skip("install requests first", "courier")
         if self._connection is None or not self._courier_can_start:
             return self._skip(_SETTINGS_FIRST, "courier")
         key = self._credentials
@@ -200,7 +200,7 @@ class Checkup:
         if self._check_mode:
             return "check mode sends none"
         if not send:
-            return "omitted because of cloudmonitor_check_send"
+            return "cloudmonitor_check_send is false"
         if not self._events_are_valid:
             return _SETTINGS_FIRST
         return _KEY_FIRST if self._credentials is None else None
@@ -212,7 +212,7 @@ class Checkup:
         """
         names = ("endpoint", "clock", "test event")
         if self._is_wrong("requests"):
-            return self._skip("requests has to be there first", *names)
+            return self._skip("install requests first", *names)
         if self._connection is None:
             return self._skip(_SETTINGS_FIRST, *names)
         try:

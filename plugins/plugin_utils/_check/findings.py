@@ -81,7 +81,7 @@ def _endpoint(attempt: Attempt) -> Finding:
             "endpoint",
             NOTE,
             f"{where} answers (HTTP {status}), but not in the form of Cloud Monitor",
-            "Only the test event tells whether this is Cloud Monitor: run the check with it.",
+            "Run the check with the test event to find out whether this is Cloud Monitor.",
         )
     out_of_order = isinstance(verdict, Retry) and not attempt.signed
     if verdict.kind in _NO_ANSWER or lies_between or out_of_order:
@@ -93,7 +93,7 @@ def _clock(attempt: Attempt) -> Finding:
     verdict, skew = attempt.verdict, attempt.skew
     if not isinstance(verdict, Delivered):
         if verdict.kind in _NO_ANSWER:
-            return Finding("clock", SKIPPED, "there was no answer to compare it with")
+            return Finding("clock", SKIPPED, "no answer to compare it with")
         if verdict.kind in _NOT_THE_SERVICE and attempt.signed:
             return Finding("clock", SKIPPED, "the answer was not Cloud Monitor's")
     if skew is None:
@@ -105,8 +105,7 @@ def _clock(attempt: Attempt) -> Finding:
         "clock",
         WRONG,
         f"this machine's clock is {_span(abs(skew))} {direction} that of the answer",
-        "Set the clock, for example with an NTP service: requests are signed together with their "
-        "time.",
+        "Set the clock, for example with an NTP service. Signatures contain the time.",
     )
 
 
@@ -125,9 +124,9 @@ def _event(attempt: Attempt) -> list[Finding]:
     if isinstance(verdict, Delivered):
         return [Finding("test event", OK, f"{attempt.event} was accepted")]
     if verdict.kind in _NO_ANSWER | _NOT_THE_SERVICE:
-        return [Finding("test event", SKIPPED, "the endpoint has to be right first")]
+        return [Finding("test event", SKIPPED, "fix the endpoint first")]
     if verdict.kind == "clock":
-        return [Finding("test event", SKIPPED, "refused, and the clock has to be right first")]
+        return [Finding("test event", SKIPPED, "refused, fix the clock first")]
     return [Finding("test event", WRONG, verdict.problem, verdict.advice)]
 
 
@@ -154,7 +153,7 @@ def verdict_line(findings: Sequence[Finding]) -> str:
     """Return the whole check in one sentence."""
     wrong = sum(1 for one in findings if one.state == WRONG)
     if wrong:
-        return f"{wrong} of {len(findings)} checks found something wrong. See What to fix."
+        return f"{wrong} of {len(findings)} checks failed. See What to fix."
     if any(one.state == OK and one.name == "test event" for one in findings):
         return "This machine is set up: a test event was signed, sent and accepted."
-    return "Nothing is wrong as far as it was looked at: no test event was sent."
+    return "No check failed, but no test event was sent."

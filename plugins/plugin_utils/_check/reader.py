@@ -31,6 +31,7 @@ from .findings import NOTE, WRONG, Finding
 from .settings import (
     SECRETS,
     Setting,
+    misspelled_extra_variables,
     shown_origin,
     similar_sections,
     unknown_keys,
@@ -83,6 +84,9 @@ def read_settings(
     if not settings["outbox"].value:
         settings["outbox"] = Setting("outbox", default_outbox())
     findings += _unknown_names(environ, definitions)
+    findings += misspelled_extra_variables(
+        extra, {option: _variables(definition) for option, definition in definitions.items()}
+    )
     if not reads_extra:
         findings += _ignored_extra_variables(extra, definitions)
     defaults = {name: definition.get("default") for name, definition in definitions.items()}

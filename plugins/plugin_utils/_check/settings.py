@@ -28,6 +28,15 @@ from .findings import NOTE, WRONG, Finding, error_finding
 
 DEFAULT = "default"
 _PREFIX = "CLOUDMONITOR_"
+_EXTRA_PREFIX = "cloudmonitor_"
+# The extra variables of the collection's playbooks that are no options of the callback.
+PLAYBOOK_VARIABLES = (
+    "cloudmonitor_check_send",
+    "cloudmonitor_report_format",
+    "cloudmonitor_report_path",
+    "cloudmonitor_report_since",
+    "cloudmonitor_report_source",
+)
 # Shown even when nobody has changed them; of the others only what somebody has given.
 _ALWAYS = ("region", "network", "endpoint", "group_id", "outbox")
 _CREDENTIALS = {option.name for option in CONNECTION_OPTIONS if option.is_credential}
@@ -191,6 +200,31 @@ def unknown_variables(
     return found
 
 
+def misspelled_extra_variables(
+    given: Collection[str], variables: Mapping[str, Sequence[str]]
+) -> list[Finding]:
+    """Return an error for each extra variable (``-e``) with a name like one of ours.
+
+    ``given``: names of extra variables; ``variables``: the extra variables of each option. A name
+    that is like no other one may be the user's own.
+    """
+    known = {*PLAYBOOK_VARIABLES, *(name for names in variables.values() for name in names)}
+    ours = {name.removeprefix(_EXTRA_PREFIX) for name in known}
+    found = []
+    for name in sorted(given):
+        rest = name.removeprefix(_EXTRA_PREFIX)
+        if name in known or rest == name:
+            continue
+        if rest in SECRETS:
+            fix = f"Remove -e {name}, and set the secret in the environment."
+            found.append(Finding("settings", WRONG, f"nothing reads -e {name}", fix))
+            continue
+        meant = nearest_name(rest, ours)
+        if meant is not None:
+            found.append(_unknown("-e", name, _EXTRA_PREFIX + meant))
+    return found
+
+
 def unknown_keys(keys: Collection[str], known: Collection[str], path: str) -> list[Finding]:
     """Return an error for each key of the callback's section of ``ansible.cfg`` that nothing reads.
 
@@ -241,25 +275,27 @@ def notes_on_use(
             Finding(
                 "settings",
                 NOTE,
-                f"{', '.join(in_file)} in ansible.cfg count{'s' if len(in_file) == 1 else ''} for "
+                f"{', '.join(in_file)} in ansible.cfg appl{'ies' if len(in_file) == 1 else 'y'} to "
                 "the callback and flush_outbox only",
-                "Give the other modules and the role the same as options or in the environment.",
+                "For the other modules and the role, set options or environment variables.",
             )
         )
     if settings["validate_certs"].value is False:
-        text = "validate_certs is false, so anybody on the way can pretend to be Cloud Monitor"
+        text = "validate_certs is false, so another server can pretend to be Cloud Monitor"
         notes.append(
-            Finding("settings", NOTE, text, "Turn it on, with the authority's file as ca_path.")
+            Finding(
+                "settings",
+                NOTE,
+                text,
+                "Set it to true, and set ca_path to the certificate authority.",
+            )
         )
     if found is not None and not looks_like_id(found.access_key_id):
-        text = "the AccessKey id does not look like one: are id and secret swapped?"
-        fix = (
-            "See that access_key_id is the one that begins with LTAI, or with STS. for a temporary "
-            "AccessKey. Only very old ones begin otherwise."
-        )
+        text = "the AccessKey id has an unusual form. Are id and secret swapped?"
+        fix = "An id begins with LTAI, or with STS. if it is temporary. Only very old ids differ."
         notes.append(Finding("AccessKey", NOTE, text, fix))
     elif found is not None and found.security_token and found.access_key_id[:4] != "STS.":
-        text = "there is a security token, but the AccessKey id does not begin with STS."
-        fix = "Unset the token if the AccessKey is a permanent key: its signature is refused."
+        text = "a security token is set, but the AccessKey id does not begin with STS."
+        fix = "If the AccessKey is permanent, unset the token. Otherwise, its signature is refused."
         notes.append(Finding("AccessKey", NOTE, text, fix))
     return notes

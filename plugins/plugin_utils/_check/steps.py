@@ -67,17 +67,17 @@ def check_signature() -> Finding:
             "signature",
             WRONG,
             f"this Python cannot sign ({exc})",
-            "Run Ansible with a Python whose hashlib offers MD5 and SHA-1: Cloud Monitor has no "
-            "other signature.",
+            "Run Ansible with a Python whose hashlib offers MD5 and SHA-1. Cloud Monitor requires "
+            "both.",
         )
     right = (headers["Content-MD5"], headers["Authorization"]) == (VECTOR_MD5, VECTOR_AUTHORIZATION)
     if right:
-        return Finding("signature", OK, "a known request gets the known signature")
+        return Finding("signature", OK, "a known request is signed correctly")
     return Finding(
         "signature",
         WRONG,
-        "a known request gets another signature than it should",
-        "Install the collection again: its files are not as they were released.",
+        "a known request is signed incorrectly",
+        "Install the collection again. Its files have changed since the release.",
     )
 
 
@@ -92,7 +92,7 @@ def check_library(import_error: str | None = REQUESTS_IMPORT_ERROR) -> Finding:
     try:
         version = importlib.metadata.version("requests")
     except importlib.metadata.PackageNotFoundError:
-        return Finding("requests", OK, "there, of an unknown version")
+        return Finding("requests", OK, "installed, unknown version")
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_REQUESTS:
         text = f"{version} is older than {'.'.join(map(str, OLDEST_REQUESTS))}"
         return Finding("requests", WRONG, text, install + " --upgrade")
@@ -100,15 +100,15 @@ def check_library(import_error: str | None = REQUESTS_IMPORT_ERROR) -> Finding:
 
 
 def check_outbox(path: Path, make: bool, needed: bool) -> list[Finding]:
-    """Look at the outbox: can it be made and written, whose it is, what is in it.
+    """Check that the outbox can be created and written, and show its owner and content.
 
     ``make``: it may be made and put right; ``needed``: the callback is enabled, so that an outbox
     that cannot be used is a failure.
     """
     outbox, before = Outbox(path), 0o700
     if not make and not os.path.lexists(path):
-        why = "the callback, which makes it, is not enabled" if not needed else "it is check mode"
-        return [Finding("outbox", SKIPPED, f"{path} is not there yet, and {why}")]
+        why = "the callback is not enabled" if not needed else "this is check mode"
+        return [Finding("outbox", SKIPPED, f"{path} does not exist yet, and {why}")]
     try:
         if os.path.lexists(path):
             before = outbox.mode()
@@ -128,7 +128,7 @@ def check_outbox(path: Path, make: bool, needed: bool) -> list[Finding]:
         found = error_finding("outbox", exc)
         return [found if needed else replace(found, state=NOTE)]
     if before & 0o077 and make:
-        text += f" (it was {before:04o}, and open to others)"
+        text += f" (was {before:04o}, open to other users)"
     waiting = f"{counted.pending} event{'' if counted.pending == 1 else 's'} waiting"
     findings = [Finding("outbox", OK, f"{text}, {waiting}")]
     if before & 0o077 and not make:
@@ -136,8 +136,8 @@ def check_outbox(path: Path, make: bool, needed: bool) -> list[Finding]:
             Finding(
                 "outbox",
                 NOTE,
-                f"{path} is open to others (mode {before:04o})",
-                "Close it with chmod 700. The callback does so, too, when it next reports a run.",
+                f"{path} is open to other users (mode {before:04o})",
+                "Run chmod 700 on it. The next reported run also does this.",
             )
         )
     if counted.dead_count:
@@ -147,9 +147,9 @@ def check_outbox(path: Path, make: bool, needed: bool) -> list[Finding]:
                 "outbox",
                 NOTE,
                 f"{counted.dead_count} dead letter{'' if counted.dead_count == 1 else 's'} in"
-                f" {outbox.dead}. The first one says: {reason}",
-                "Send them once more with aliops.cloudmonitor.flush_outbox and dead: retry, or "
-                "let it drop them.",
+                f" {outbox.dead}. Reason of the first one: {reason}",
+                "Run aliops.cloudmonitor.flush_outbox with dead: retry to send them, or with "
+                "dead: drop to delete them.",
             )
         )
     return findings
@@ -174,7 +174,7 @@ def courier_findings(result: ProbeResult, key: Credentials) -> list[Finding]:
     # Temporary credentials may be new ones each time.
     if key.security_token is None and result.access_key_id != key.access_key_id:
         text = (
-            f"it finds the AccessKey {shown_id(result.access_key_id or '')}, and Ansible finds "
+            f"finds the AccessKey {shown_id(result.access_key_id or '')}, but Ansible finds "
             f"{shown_id(key.access_key_id)}"
         )
         fix = "Set the AccessKey in the environment, or name one profile in ALIBABA_CLOUD_PROFILE."
@@ -224,8 +224,8 @@ def attempt(
 ) -> Attempt:
     """Send one test event, or without credentials a request without signature and event.
 
-    What may pass is tried twice at most. Raises ConfigurationError for a ``ca_path`` that is
-    not there, and InvalidInput for a ``group_id`` that is none.
+    A failure that can pass is tried twice at most. Raises ConfigurationError for a ``ca_path``
+    that does not exist, and InvalidInput for an invalid ``group_id``.
     """
     recording = RecordingTransport(Transport(connection, environ))
     described = ""

@@ -48,9 +48,9 @@ def shown(ended: Ended) -> Shown:
         return listed
 
     return Shown(
-        lines("Where the settings come from"),
-        lines("What was found"),
-        lines("Worth knowing"),
+        lines("Settings and their origins"),
+        lines("Results"),
+        lines("Notes"),
         lines("What to fix"),
         ended.rc,
         ended.output,

@@ -108,7 +108,7 @@ def test_it_says_of_each_setting_where_it_comes_from_and_shows_no_secret(
     assert told.settings["security_token"] == "not set"
     assert "retries" not in told.settings
     assert KEY_ID not in re.sub(r"\bESTABLISH.*", "", "\n".join(told.checks_list))
-    assert "timeout in ansible.cfg counts for the callback and flush_outbox" in told.output
+    assert "timeout in ansible.cfg applies to the callback and flush_outbox" in told.output
 
 
 def test_requests_that_is_missing(project: Checked) -> None:

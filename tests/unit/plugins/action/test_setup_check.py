@@ -95,4 +95,4 @@ def test_a_secret_in_the_place_of_the_id_is_shown_in_no_part(
     ]
     assert any(line.startswith("start_event") for line in result["settings"])
     assert SECRET[:6] not in str(result)
-    assert "are id and secret swapped?" in str(result["checks"])
+    assert "Are id and secret swapped?" in str(result["checks"])

@@ -142,7 +142,7 @@ def test_an_id_in_ansible_cfg_is_used_with_the_secret_of_the_environment(machine
 
     assert (told.wrong, told.states["test event"]) == ([], "ok")
     assert told.settings["access_key_id"].startswith(f"LTAI...etup {path}")
-    assert "access_key_id in ansible.cfg counts for the callback and flush_outbox" in told.text
+    assert "access_key_id in ansible.cfg applies to the callback and flush_outbox" in told.text
 
 
 def test_temporary_credentials_are_checked_with_their_token(machine: Machine) -> None:

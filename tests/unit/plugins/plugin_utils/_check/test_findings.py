@@ -155,7 +155,7 @@ def test_each_advice_is_told_once_with_all_that_it_is_for() -> None:
 
     assert advice(findings, WRONG) == ["1. one, three: Do this.", "2. two: Do that."]
     assert advice(findings, NOTE) == ["1. four: Know this."]
-    assert verdict_line(findings) == "4 of 6 checks found something wrong. See What to fix."
+    assert verdict_line(findings) == "4 of 6 checks failed. See What to fix."
     assert table(findings)[1] == "WRONG    two           y"
 
 

@@ -25,6 +25,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.setting
     Setting,
     aligned,
     hidden_ids,
+    misspelled_extra_variables,
     notes_on_use,
     shown_credentials,
     shown_origin,
@@ -132,7 +133,7 @@ def test_nothing_of_a_secret_in_the_place_of_the_id_is_shown(source: str) -> Non
 
     assert key_id[1] == "given"
     assert hidden_ids(environ, PERMANENT.access_key_id, None) == ["kZ8secretSecret"]
-    assert "are id and secret swapped?" in note.text
+    assert "Are id and secret swapped?" in note.text
     assert "begins with LTAI" in str(note.fix)
 
 
@@ -203,6 +204,19 @@ def test_variables_that_nothing_reads_are_errors_with_the_name_that_was_meant() 
     ]
 
 
+def test_misspelled_extra_variables_are_errors_and_own_names_are_not() -> None:
+    names = "regoin check_sent region security_token check_send xyzzy".split()
+    given = [*(f"cloudmonitor_{name}" for name in names), "regoin"]
+
+    found = misspelled_extra_variables(given, {"region": ["cloudmonitor_region"]})
+
+    assert [(one.state, one.fix) for one in found] == [
+        (WRONG, "Did you mean cloudmonitor_check_send instead of cloudmonitor_check_sent?"),
+        (WRONG, "Did you mean cloudmonitor_region instead of cloudmonitor_regoin?"),
+        (WRONG, "Remove -e cloudmonitor_security_token, and set the secret in the environment."),
+    ]
+
+
 def test_keys_that_nothing_reads_are_errors_and_so_is_a_secret() -> None:
     found = unknown_keys(
         ["region", "regoin", "access_key_secret", "security_token"], {"region"}, "/a.cfg"
@@ -234,7 +248,7 @@ def test_what_is_right_and_still_surprising_is_told() -> None:
     told = [one.text for one in notes_on_use(settings, left_over, in_file)]
 
     assert len(told) == 3
-    assert told[0].startswith("access_key_id, region in ansible.cfg count ")
+    assert told[0].startswith("access_key_id, region in ansible.cfg apply ")
     assert "validate_certs" in told[1]
     assert "STS." in told[2]
     assert notes_on_use(settings_of(), PERMANENT, None) == []

@@ -127,7 +127,7 @@ def test_an_outbox_that_was_open_to_others_is_closed_and_that_is_told(tmp_path: 
 
     (found,) = check_outbox(place, make=True, needed=True)
 
-    assert (found.state, "mode 0700" in found.text, "it was 0755" in found.text) == (OK, True, True)
+    assert (found.state, "mode 0700" in found.text, "was 0755" in found.text) == (OK, True, True)
 
 
 def test_an_outbox_is_only_looked_at_when_it_may_not_be_made(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_an_outbox_is_only_looked_at_when_it_may_not_be_made(tmp_path: Path) -> 
     found, note = check_outbox(place, make=False, needed=True)
 
     assert (found.state, note.state) == (OK, NOTE)
-    assert "open to others (mode 0755)" in note.text
+    assert "open to other users (mode 0755)" in note.text
     assert "chmod 700" in str(note.fix)
     assert place.stat().st_mode & 0o777 == 0o755
     assert list(place.iterdir()) == []
