@@ -30,6 +30,8 @@ _TITLE = re.compile(
     r"^aliops\.cloudmonitor\.(?P<title>\w+ \w+) -- (?P<text>.+)\n(?P<line>\++)\n", re.MULTILINE
 )
 _CONTENTS = re.compile(r"^\.\. contents::\n(?:   .*\n)+", re.MULTILINE)
+# For readers on Ansible Galaxy; see tests/unit/docs/test_rendering.py.
+_GALAXY_NOTE = re.compile(r"^On Ansible Galaxy, links [^\n]*\n\[[^\n]*\n\n", re.MULTILINE)
 _PARAMETERS = "\nParameters\n^^^^^^^^^^\n"
 
 
@@ -88,7 +90,8 @@ def main(output: Path) -> None:
     source = output / "source"
     source.mkdir(parents=True)
     for page in (ROOT / "docs").glob("*.md"):
-        shutil.copy(page, source)
+        text = _GALAXY_NOTE.sub("", page.read_text(encoding="utf-8"))
+        (source / page.name).write_text(text, encoding="utf-8")
     if (ROOT / "docs" / "images").is_dir():
         shutil.copytree(ROOT / "docs" / "images", source / "images")
     write_reference(source / "reference")

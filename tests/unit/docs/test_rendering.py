@@ -6,6 +6,11 @@
 Galaxy renders README.md and docs/*.md with Python-Markdown (extension "extra") and cleans the
 result with nh3; see galaxy_importer/utils/markup.py. GitHub follows CommonMark with tables, which
 markdown-it-py renders. What one of them does not understand is in the rendered text, or missing.
+
+Galaxy shows docs/NAME.md at .../docs/NAME/ and inserts the rendered page as it is, so a relative
+link to another page leads to .../docs/NAME/OTHER.md, which does not exist, and headings have no
+anchors (ansible-hub-ui, collection-docs.tsx). Therefore, each guide begins with a link to the same
+page on the website, and the READMEs have no relative links.
 """
 
 from __future__ import annotations
@@ -17,14 +22,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docs_navigation import site_url
 
-from ansible_collections.aliops.cloudmonitor.tests.docs_examples import ROOT, blocks, guides
+from ansible_collections.aliops.cloudmonitor.tests.docs_examples import (
+    ROOT,
+    blocks,
+    guides,
+    links,
+)
 
 markdown = pytest.importorskip("markdown", reason="Python-Markdown is not installed")
 nh3 = pytest.importorskip("nh3", reason="nh3 is not installed")
 markdown_it = pytest.importorskip("markdown_it", reason="markdown-it-py is not installed")
 
-PAGES = [*guides(), ROOT / "README.md", ROOT / "roles/deployment/README.md"]
+READMES = [ROOT / "README.md", ROOT / "roles/deployment/README.md"]
+PAGES = [*guides(), *READMES]
+SITE = site_url()
 COUNTED = ("pre", "table", "tr", "ul", "ol", "li", "h1", "h2", "h3", "a", "img")
 # Of galaxy_importer/utils/markup.py.
 TAGS = set(
@@ -93,6 +106,25 @@ def test_galaxy_and_github_show_everything(page: Path) -> None:
     assert galaxy.elements == github.elements
     for shown in (galaxy, github):
         assert RAW.findall(shown.text) == []
+
+
+@pytest.mark.parametrize("page", guides(), ids=lambda page: page.stem)
+def test_a_guide_begins_with_a_link_to_the_website_for_readers_on_galaxy(page: Path) -> None:
+    address = SITE + ("" if page.stem == "index" else f"{page.stem}.html")
+    note = (
+        "On Ansible Galaxy, links between pages do not work.\n"
+        f"[Read this page on the website]({address}).\n\n"
+    )
+
+    text = page.read_text(encoding="utf-8")
+
+    assert re.search(r"^# .*\n\n", text, re.MULTILINE)
+    assert re.split(r"^# .*\n\n", text, maxsplit=1, flags=re.MULTILINE)[1].startswith(note)
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_readme_has_no_relative_links(page: Path) -> None:
+    assert [link for link in links(page.read_text(encoding="utf-8")) if "://" not in link] == []
 
 
 @pytest.mark.parametrize(
