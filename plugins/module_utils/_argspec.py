@@ -102,3 +102,11 @@ def custom_event_info_spec() -> dict[str, Any]:
         "at_least": {"type": "int"},
         **connection_argument_spec(),
     }
+
+
+def outbox_info_spec() -> dict[str, Any]:
+    """Return the argument specification of outbox_info."""
+    return {
+        "outbox": {"type": "path"},
+        "limit": {"type": "int", "default": 100},
+    }

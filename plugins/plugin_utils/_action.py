@@ -101,6 +101,8 @@ class EventAction(ActionBase):
         }
         supplied = {}
         for name, text in from_environment(args, environ).items():
+            if name not in plain_spec:
+                continue  # the module has no connection options
             # Separately, so that an error can name the variable.
             checked = ArgumentSpecValidator({name: plain_spec[name]}).validate({name: text})
             if checked.error_messages:

@@ -29,6 +29,7 @@ SPECS = {
     "deployment_event": _argspec.deployment_event_spec(),
     "flush_outbox": _argspec.flush_outbox_spec(),
     "deployment_report": _argspec.deployment_report_spec(),
+    "outbox_info": _argspec.outbox_info_spec(),
 }
 REPORTING = ["custom_event", "deployment_event"]
 

@@ -28,6 +28,7 @@ CODE = [*sorted(PLUGINS.rglob("*.py")), *sorted((ROOT / "playbooks" / "files").g
 PRIVATE = {
     "deployment_report": "report",
     "deployment_role": "deployment",
+    "playbook_variables": "status",
     "setup_check": "check",
 }
 

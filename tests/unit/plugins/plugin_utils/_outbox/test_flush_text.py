@@ -21,17 +21,16 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.flush_
 
 ROOT = Path("/o")
 ERROR = DeliveryError("It is down.", "connection", Outcome.OUTAGE)
-WAIT = "The waiting events are safe in /o. Fix the cause and run flush_outbox again."
-DEAD = "The refused events are safe in /o/dead. Fix the cause and run flush_outbox with dead=retry."
+KEPT = f"{ERROR.brief} Events are kept in /o. Then run flush_outbox again"
 
 
 @pytest.mark.parametrize(
     ("numbers", "error", "expected"),
     [
         ((4, 0, 2), None, "Delivered 4, waiting 0, refused 2."),
-        ((1, 3, 0), ERROR, f"Delivered 1, waiting 3, refused 0. It is down. {WAIT}"),
-        ((0, 0, 2), ERROR, f"Delivered 0, waiting 0, refused 2. It is down. {DEAD}"),
-        ((0, 1, 1), ERROR, f"Delivered 0, waiting 1, refused 1. It is down. {WAIT} {DEAD}"),
+        ((1, 3, 0), ERROR, f"Delivered 1, waiting 3, refused 0. {KEPT}."),
+        ((0, 0, 2), ERROR, f"Delivered 0, waiting 0, refused 2. {KEPT} with dead: retry."),
+        ((0, 0, 0), ERROR, f"Delivered 0, waiting 0, refused 0. {ERROR.brief}"),
     ],
 )
 def test_a_message_has_the_numbers_and_after_a_failure_the_place_and_the_next_command(

@@ -1,0 +1,186 @@
+# Copyright (c) aliops.cloudmonitor contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The overview of an outbox as a table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.overview import (
+    DamagedEntry,
+    DeadEntry,
+    DeliveryEntry,
+    DeploymentEntry,
+    Overview,
+    QueueEntry,
+    State,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.overview_text import (
+    WIDTH,
+    clean,
+    cut,
+    overview_lines,
+    shown_age,
+    summary,
+    width,
+    wrap,
+)
+
+SHOP = DeploymentEntry(
+    "1", "shop", None, "production", State.OVERDUE, 0.0, 9000.0, 0, None, None, 4242, "/o/runs/1"
+)
+DOWN = (
+    "Cloud Monitor (https://metrichub-cms-cn-hangzhou.aliyuncs.com) refused it. Check the firewall."
+)
+PRICES = replace(SHOP, name="prices", state=State.WAITING, age=60.0, events=2, problem=DOWN)
+WIDE = replace(PRICES, name="\u652f\u4ed8" * 9, environment=None, next_attempt_in=42.0)
+QUEUE = QueueEntry("nightly-export", None, 0.0, 200.0, 1250, DOWN, "/o/runs/q")
+DEAD = DeadEntry("d", "shop", "test", 1, 2, "refused", "No permission.", 0.0, 2e5, "/o/dead/d")
+BAD = DamagedEntry("/o/damaged/x", None, True, 7200.0)
+SENT = DeliveryEntry(0.0, 3.0, "a", "shop", "test", 2, "2 events, cn-hangzhou, 0.103 s")
+FULL = Overview("/o", True, [SHOP, PRICES, WIDE], [QUEUE], [DEAD], [BAD], [SENT])
+
+SCREEN = """\
+Outbox: /o
+1 deployment running, 1 overdue, 2 waiting, 1 queued by tasks, 1,254 events to deliver,
+1 dead letter, 1 damaged.
+
+DEPLOYMENTS
+NAME                     ENVIRONMENT  STATE    AGE      EVENTS  NEXT TRY  PROBLEM
+shop                     production   overdue  2 hours       0
+prices                   production   waiting  1 min         2  next run  [1]
+\u652f\u4ed8\u652f\u4ed8\u652f\u4ed8\u652f\u4ed8\u652f\u4ed8\u652f\u2026               \
+waiting  1 min         2  in 42 s   [1]
+
+QUEUED EVENTS
+REPORTED BY TASKS  AGE    EVENTS  PROBLEM
+nightly-export     3 min   1,250  [1]
+
+DEAD LETTERS
+NAME  ENVIRONMENT  KIND     AGE     EVENTS  REASON
+shop  test         refused  2 days       2  [2]
+
+DAMAGED
+FOLDER     AGE
+damaged/x  2 hours
+
+PROBLEMS
+[1] Cloud Monitor (https://metrichub-cms-cn-hangzhou.aliyuncs.com) refused it. Check the
+    firewall.
+[2] No permission.
+
+LAST DELIVERIES
+NAME  ENVIRONMENT  AGE  DETAILS
+shop  test         3 s  2 events, cn-hangzhou, 0.103 s
+
+NEXT STEPS
+Find out why shop takes so long:
+  ps -fp 4242
+Deliver the waiting events:
+  ansible -i localhost, localhost -m aliops.cloudmonitor.flush_outbox
+Send the dead letters again, after the cause is fixed:
+  ansible -i localhost, localhost -m aliops.cloudmonitor.flush_outbox -a dead=retry
+Or delete all dead letters:
+  ansible -i localhost, localhost -m aliops.cloudmonitor.flush_outbox -a dead=drop
+Look at the damaged folders:
+  ls -lR /o/damaged
+Delete them:
+  rm -r /o/damaged/*"""
+
+
+def test_the_screen_shows_everything_in_a_table_with_the_next_command_for_every_problem() -> None:
+    assert "\n".join(overview_lines(FULL)) == SCREEN
+
+
+@pytest.mark.parametrize(
+    ("overview", "expected"),
+    [
+        (Overview("/o", False), "The outbox does not exist. No run has used it yet."),
+        (Overview("/o", True), "Nothing runs or waits, and nothing was refused."),
+        (
+            Overview("/o", True, unread=3),
+            "0 deployments running, 0 waiting, 0 events to deliver, 0 dead letters, 3 not read, "
+            "because there are so many.",
+        ),
+    ],
+)
+def test_an_outbox_with_nothing_to_show_has_a_clear_sentence(
+    overview: Overview, expected: str
+) -> None:
+    assert summary(overview) == expected
+    assert not any(line.isupper() for line in overview_lines(overview) if line != "NEXT STEPS")
+
+
+def test_of_many_entries_the_first_are_shown_and_the_rest_is_counted() -> None:
+    lines = overview_lines(replace(FULL, deployments=[PRICES] * 10_000))
+
+    assert sum(line.startswith("prices") for line in lines) == 20
+    assert "and 9,980 more" in lines
+    assert len(lines) < 80
+
+
+def test_the_commands_for_an_outbox_that_the_user_has_named_are_about_that_outbox() -> None:
+    lines = overview_lines(replace(FULL, outbox="/my outbox"), named=True)
+
+    assert "  export CLOUDMONITOR_OUTBOX='/my outbox'" in lines
+    assert "  rm -r '/my outbox/damaged'/*" in lines
+
+
+@given(st.text(), st.text(), st.text(max_size=400), st.integers(0, 10**12))
+def test_no_name_breaks_the_table(name: str, environment: str, problem: str, number: int) -> None:
+    entry = replace(
+        PRICES, name=name, environment=environment, problem=problem, events=number, age=number
+    )
+    queue = replace(QUEUE, label=name, events=number, problem=problem)
+    dead = replace(DEAD, name=name, environment=environment, events=number, reason=problem)
+    lines = overview_lines(Overview("/o", True, [entry, SHOP], [queue], [dead], [BAD], [SENT]))
+
+    assert max(width(line) for line in lines) <= WIDTH
+    assert all(line == "" or line.isprintable() for line in lines)
+    head, row, other = lines[lines.index("DEPLOYMENTS") + 1 :][:3]
+    before = [
+        width(line[: line.rindex(word)]) for line, word in ((head, "STATE"), (other, "overdue"))
+    ]
+    assert before[0] == before[1]
+    assert width(row[: row.rindex("waiting")]) == before[0]
+
+
+@given(st.text(), st.integers(1, 100))
+def test_a_cut_text_fits_and_shows_that_it_was_cut(text: str, limit: int) -> None:
+    shown = cut(clean(text), limit)
+
+    assert width(shown) <= limit
+    assert shown == clean(text) or shown.endswith("\u2026")
+
+
+@given(st.text(), st.integers(1, 60), st.integers(1, 4))
+def test_a_wrapped_text_fits_and_loses_nothing_but_what_an_ellipsis_stands_for(
+    text: str, limit: int, lines: int
+) -> None:
+    found = wrap(text, limit, lines)
+
+    assert 1 <= len(found) <= lines
+    assert all(width(line) <= limit for line in found)
+    assert "\u2026" in "".join(found) or " ".join(found) == clean(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (None, ""),
+        (-5, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 hour"),
+        (172_799, "47 hours"),
+        (172_800, "2 days"),
+    ],
+)
+def test_an_age_has_one_unit(seconds: float | None, expected: str) -> None:
+    assert shown_age(seconds) == expected
