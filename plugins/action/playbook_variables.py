@@ -11,14 +11,13 @@ from typing import Any
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import EventAction
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._extra_vars import (
-    callback_variables,
-    check_names,
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.reader import (
+    check_extra_variables,
 )
 
 
 class ActionModule(EventAction):
-    """Fails if the user has mistyped an extra variable of a playbook of this collection."""
+    """Fails if the user has misspelled an extra variable of a playbook of this collection."""
 
     nothing: Mapping[str, Any] = {"changed": False}
 
@@ -27,7 +26,6 @@ class ActionModule(EventAction):
     ) -> dict[str, Any]:
         """Check the names of the extra variables."""
         del task_vars
-        spec = {"known": {"type": "list", "elements": "str", "required": True}}
-        known = self.validated(args, spec, environ)["known"]
-        check_names(load_extra_vars(self._loader), known, callback_variables())
+        self.validated(args, {}, environ)
+        check_extra_variables(load_extra_vars(self._loader))
         return dict(self.nothing)

@@ -11,15 +11,9 @@ short_description: Check the extra variables of a playbook of this collection, p
 version_added: 1.0.0
 author: aliops.cloudmonitor contributors (@aliops)
 description:
-  - Fails if an extra variable (C(-e)) begins with C(cloudmonitor_) and the playbook does not know it, because it would silently have
-    no effect. It may change at any time.
-  - Variables of the callback P(aliops.cloudmonitor.deployment_events#callback) are accepted and ignored.
-options:
-  known:
-    description: The variables of the playbook.
-    type: list
-    elements: str
-    required: true
+  - Fails if an extra variable (C(-e)) has nearly the name of one of the collection's variables, because it would silently have no
+    effect. It may change at any time.
+options: {}
 attributes:
   check_mode:
     description: Can run in check mode and show what would be done without doing it.
@@ -32,7 +26,6 @@ attributes:
 EXAMPLES = r"""
 - name: The playbook status does this
   aliops.cloudmonitor.playbook_variables:
-    known: [cloudmonitor_outbox]
 """
 
 RETURN = r"""

@@ -63,4 +63,4 @@ def test_a_mistyped_variable_is_an_error_with_the_nearest_name(project: Project)
     mistyped = project.run(STATUS, "-e", "cloudmonitor_outbx=/nowhere")
 
     assert mistyped.rc == 2
-    assert "Did you mean cloudmonitor_outbox?" in mistyped.output
+    assert "Did you mean cloudmonitor_outbox instead of" in mistyped.output

@@ -84,13 +84,26 @@ def read_settings(
     if not settings["outbox"].value:
         settings["outbox"] = Setting("outbox", default_outbox())
     findings += _unknown_names(environ, definitions)
-    findings += misspelled_extra_variables(
-        extra, {option: _variables(definition) for option, definition in definitions.items()}
-    )
+    findings += _misspelled(extra, definitions)
     if not reads_extra:
         findings += _ignored_extra_variables(extra, definitions)
     defaults = {name: definition.get("default") for name, definition in definitions.items()}
     return CallbackSettings(settings, defaults, tuple(findings))
+
+
+def check_extra_variables(extra: Mapping[str, Any]) -> None:
+    """Check that nobody misspelled an extra variable (``-e``) of one of the playbooks.
+
+    It would silently have no effect. Raises ConfigurationError.
+    """
+    plugin = callback_loader.get(CALLBACK, class_only=True)._load_name
+    for finding in _misspelled(extra, C.config.get_configuration_definitions("callback", plugin)):
+        raise ConfigurationError(finding.text, advice=finding.fix or "")
+
+
+def _misspelled(extra: Mapping[str, Any], definitions: Definitions) -> list[Finding]:
+    variables = {option: _variables(definition) for option, definition in definitions.items()}
+    return misspelled_extra_variables(extra, variables)
 
 
 def core_series() -> tuple[int, ...]:

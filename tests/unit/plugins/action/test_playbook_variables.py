@@ -5,24 +5,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ansible_collections.aliops.cloudmonitor.plugins.action import playbook_variables
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
+    ConfigurationError,
+)
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.action.tasks import run
 
+EXTRA = {"cloudmonitor_outbx": "/o"}
 
-@pytest.mark.parametrize(
-    ("extra", "failed"),
-    [
-        ({"cloudmonitor_outbox": "/o", "cloudmonitor_region": "r"}, False),
-        ({"cloudmonitor_x": 1}, True),
-    ],
-)
-def test_it_fails_only_for_an_extra_variable_that_nothing_reads(
-    monkeypatch: pytest.MonkeyPatch, extra: dict[str, object], failed: bool
+
+def refuse(extra: dict[str, Any]) -> None:
+    assert extra == EXTRA
+    raise ConfigurationError("nothing reads it", advice="Did you mean another?")
+
+
+@pytest.mark.parametrize(("check", "failed"), [(refuse, True), (lambda _extra: None, False)])
+def test_it_fails_only_if_an_extra_variable_is_misspelled(
+    monkeypatch: pytest.MonkeyPatch, check: Any, failed: bool
 ) -> None:
-    monkeypatch.setattr(playbook_variables, "load_extra_vars", lambda _loader: extra)
-    monkeypatch.setattr(playbook_variables, "callback_variables", lambda: {"cloudmonitor_region"})
-    result = run(playbook_variables.ActionModule, {"known": ["cloudmonitor_outbox"]}, {})
+    monkeypatch.setattr(playbook_variables, "load_extra_vars", lambda _loader: EXTRA)
+    monkeypatch.setattr(playbook_variables, "check_extra_variables", check)
+    result = run(playbook_variables.ActionModule, {}, {})
 
     assert (result.get("failed", False), result["changed"]) == (failed, False)
+    assert ("Did you mean another?" in result.get("msg", "")) == failed
+
+
+def test_it_has_no_options() -> None:
+    assert run(playbook_variables.ActionModule, {"known": []}, {})["failed"]
