@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.flush 
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.flush_text import (
     flushed_message,
 )
+from ansible_collections.aliops.cloudmonitor.tests.docs_examples import guide
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.scenes import Scene
 
 LIMIT = 200
@@ -134,3 +136,13 @@ def test_a_warning_about_a_missing_key_names_variables_only() -> None:
     assert caught.value.brief == (
         f"access_key_id: no AccessKey was found. Set {KEY}ID and {KEY}SECRET."
     )
+
+
+def test_the_troubleshooting_guide_lists_the_first_words_of_every_warning() -> None:
+    page = guide("troubleshooting").read_text(encoding="utf-8")
+
+    for error in _errors():
+        if error.kind != "internal":
+            words = re.split(r"\.| \(", error.brief)[0]
+            row = rf"^\| \"{words}\" \| .*\[`{error.kind}`\]\(#{error.kind}\)"
+            assert re.search(row, page, re.MULTILINE), error.brief
