@@ -110,3 +110,22 @@ def outbox_info_spec() -> dict[str, Any]:
         "outbox": {"type": "path"},
         "limit": {"type": "int", "default": 100},
     }
+
+
+def custom_event_rule_spec() -> dict[str, Any]:
+    """Return the argument specification of custom_event_rule."""
+    return {
+        "state": {"type": "str", "choices": ["present"], "default": "present"},
+        "event_name": {"type": "str", "required": True},
+        "group_id": {"type": "int", "default": 0},
+        "contact_groups": {"type": "list", "elements": "str", "required": True},
+        "rule_name": {"type": "str"},
+        "rule_id": {"type": "str"},
+        "level": {"type": "str", "choices": ["CRITICAL", "WARN", "INFO"], "default": "CRITICAL"},
+        "threshold": {"type": "int", "default": 1},
+        "period": {"type": "int", "default": 60},
+        "effective_interval": {"type": "str", "default": "00:00-23:59"},
+        "webhook": {"type": "str", "no_log": True},
+        "email_subject": {"type": "str"},
+        **connection_argument_spec(),
+    }

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "playbooks" / "files"))
-from cloudmonitor_receiver import Credential, Receiver
+from cloudmonitor_receiver import Credential, Objects, Receiver
 
 from ansible_collections.aliops.cloudmonitor.tests.integration import quiet
 
@@ -104,7 +104,7 @@ def _no_unread_warning() -> Iterator[None]:
 def receiver() -> Iterator[Receiver]:
     """A receiver that knows a lasting and a temporary AccessKey."""
     keys = [Credential(KEY_ID, SECRET), Credential("STS." + KEY_ID, SECRET, TOKEN)]
-    with Receiver(keys) as running:
+    with Receiver(keys, objects=Objects(("oncall",), {4711: "shop"})) as running:
         yield running
 
 

@@ -150,6 +150,9 @@ CONTENTS: dict[str, Callable[[], str]] = {
     "options custom_event_info": lambda: _options(
         _documented("plugins/modules/custom_event_info.py")
     ),
+    "options custom_event_rule": lambda: _options(
+        _documented("plugins/modules/custom_event_rule.py")
+    ),
     "options deployment_event": lambda: _options(_reporting_module("deployment_event")),
     "options flush_outbox": lambda: _options(_documented("plugins/modules/flush_outbox.py")),
     "variables role": lambda: _options(_role()).replace("| Option |", "| Variable |", 1),

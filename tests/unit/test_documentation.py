@@ -26,6 +26,7 @@ PACKAGE = "ansible_collections.aliops.cloudmonitor.plugins."
 SPECS = {
     "custom_event": _argspec.custom_event_spec(),
     "custom_event_info": _argspec.custom_event_info_spec(),
+    "custom_event_rule": _argspec.custom_event_rule_spec(),
     "deployment_event": _argspec.deployment_event_spec(),
     "flush_outbox": _argspec.flush_outbox_spec(),
     "deployment_report": _argspec.deployment_report_spec(),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from typing import Any, Callable, Iterator, Mapping, Protocol
+from typing import Any, Callable, Iterable, Iterator, Mapping, Protocol
 
 from .acs3 import canonical_query, flatten, host_header, signed_call_headers
 from .call_answer import CallResult, Success, classify_call
@@ -46,13 +46,14 @@ class OpenApi:
         credentials: Credentials,
         transport: CallPoster,
         *,
+        secrets: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
         nonce: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
-        """``requests`` counts the attempts so far."""
+        """``secrets``: further texts to mask in errors. ``requests`` counts the attempts so far."""
         self.requests = 0
         self._connection = connection
         self._credentials = credentials
@@ -63,7 +64,7 @@ class OpenApi:
         self._chance = chance
         self._nonce = nonce
         self._host = host_header(connection.endpoint)
-        self._redactor = Redactor(credentials.secrets)
+        self._redactor = Redactor((*credentials.secrets, *secrets))
         self._next_at = float("-inf")
 
     def call(self, action: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,11 +1,11 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Base class of the actions that call Cloud Monitor's OpenAPI, always from the controller."""
+"""The session of a task that calls Cloud Monitor's OpenAPI, always from the controller."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import missing_required_lib
@@ -25,15 +25,20 @@ _ANSWER_LIMIT = 32_000_000
 class ApiSession:
     """The client of one task, and the redactor of its result."""
 
-    def __init__(self, params: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-        """``params``: validated connection options. Raises CloudMonitorError."""
+    def __init__(
+        self, params: Mapping[str, Any], environ: Mapping[str, str], secrets: Sequence[str] = ()
+    ) -> None:
+        """``params``: validated connection options. ``secrets``: further texts to mask.
+
+        Raises CloudMonitorError.
+        """
         connection = parse_api_connection(params)
         if REQUESTS_IMPORT_ERROR is not None:
             raise MissingLibrary(missing_required_lib("requests"))
         credentials = resolve_credentials(params, environ)
         self.endpoint = connection.endpoint
-        self.api = make_client(connection, credentials, environ)
-        self._redactor = Redactor((*known_secrets(params, environ), *credentials.secrets))
+        self.api = make_client(connection, credentials, environ, secrets)
+        self._redactor = Redactor((*known_secrets(params, environ), *credentials.secrets, *secrets))
 
     def result(self, members: Mapping[str, Any]) -> dict[str, Any]:
         """Return the result of the task, with the endpoint and without the secrets."""
@@ -42,8 +47,11 @@ class ApiSession:
 
 
 def make_client(
-    connection: Connection, credentials: Credentials, environ: Mapping[str, str]
+    connection: Connection,
+    credentials: Credentials,
+    environ: Mapping[str, str],
+    secrets: Sequence[str] = (),
 ) -> OpenApi:
     """Return a client for a connection of the OpenAPI. Raises ConfigurationError."""
     transport = Transport(connection, environ, resource=PATH, answer_limit=_ANSWER_LIMIT)
-    return OpenApi(connection, credentials, transport)
+    return OpenApi(connection, credentials, transport, secrets=secrets)

@@ -10,6 +10,7 @@ from cloudmonitor_receiver import Credential, Receiver
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
     CredentialsError,
+    ServiceError,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._openapi.task import ApiSession
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.attempts import (
@@ -48,6 +49,15 @@ def test_a_result_has_the_endpoint_and_no_secret() -> None:
 
     assert result["events"] == [{"content": "my ********"}]
     assert (result["endpoint"], result["requests"]) == (receiver.url, 1)
+
+
+def test_an_answer_that_repeats_a_webhook_is_masked() -> None:
+    body = b'{"Code":"InvalidParameter","RequestId":"R","Message":"https://h/?t=hook-secret"}'
+    head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with serving(answering(head + body)) as server:
+        session = ApiSession({**PARAMS, "api_endpoint": server.url()}, {}, ("hook-secret",))
+        with pytest.raises(ServiceError, match=r"h/\?t=\*{8}"):
+            session.api.call("PutCustomEventRule", {})
 
 
 def test_a_proxy_of_the_environment_is_used() -> None:
