@@ -436,6 +436,8 @@ class CallbackModule(CallbackBase):
                     self._warn,
                     partial(self._display.display, stderr=True),
                     partial(check_options, self._load_name, options),
+                    verbosity=self._verbosity,
+                    explain=self._explain,
                 )
             extra = load_extra_vars(self._loader)
             self._reporter.start(
@@ -501,6 +503,20 @@ class CallbackModule(CallbackBase):
 
     def _warn(self, text: str) -> None:
         self._display.warning(f"aliops.cloudmonitor: {text}")
+
+    @property
+    def _verbosity(self) -> int:
+        """The highest level of verbosity that is shown or, with log_verbosity, logged."""
+        display = self._display
+        return max(display.verbosity, getattr(display, "log_verbosity", 0))
+
+    def _explain(self, level: int, text: str) -> None:
+        """Show a line from a level of verbosity on. Display.verbose uses standard output."""
+        line = f"aliops.cloudmonitor: {text}"
+        if self._display.verbosity >= level:
+            self._display.display(line, stderr=True)
+        else:
+            self._display.display(line, log_only=True)
 
     @contextlib.contextmanager
     def _guard(self) -> Iterator[None]:

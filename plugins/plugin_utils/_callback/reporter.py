@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import os
 import signal
+import time
 import uuid
 import weakref
 from collections.abc import Callable, Mapping, MutableMapping
@@ -38,11 +39,12 @@ from .._outbox.launch import CourierSettings
 from .._outbox.overdue import OverdueLimit
 from .._outbox.records import events_record, overdue_record
 from .._outbox.storage import Outbox
-from .._outbox.writer import OutboxWriter, run_record
+from .._outbox.writer import OutboxWriter, WaitResult, run_record
 from .context_vars import Render, copy_variables
 from .held_signals import HeldSignals, held_signals
 from .playbooks import PlaybookFile
 from .stats import PlaybookEnd, PlaybookOutcome, Reading, playbook_outcome, reported_failures
+from .verbose import ATTEMPTS, RESULT, attempt_lines, delivered_line, undelivered_line
 
 _ID_LIMIT = 120
 _LONGEST_SECONDS = 1_000_000
@@ -82,9 +84,14 @@ class Reporter:
         inform: Callable[[str], None],
         check: Callable[[], None] = lambda: None,
         now: Callable[[], Moment] = present_moment,
+        *,
+        verbosity: int = 0,
+        explain: Callable[[int, str], None] = lambda _level, _text: None,
     ) -> None:
         """``options``: the callback's; ``warn`` and ``inform`` show one line to the user.
 
+        ``explain`` shows one line from a level of verbosity on; ``verbosity`` is the highest
+        level that is shown.
         ``check`` raises ConfigurationError if the value of an option is not what was written.
         ``now`` returns the present moment.
         """
@@ -93,6 +100,8 @@ class Reporter:
         self._warn = warn
         self._inform = inform
         self._check = check
+        self._verbosity = verbosity
+        self._explain = explain
         self._now = now
         self._started = now()
         self._outer_run_id = environ.get(RUN_ID_VARIABLE)
@@ -348,19 +357,45 @@ class Reporter:
         if writer is None:
             return
         try:
-            writer.write(events_record(deployment, self._naming, deployment.finished_at or 0.0))
+            record = events_record(deployment, self._naming, deployment.finished_at or 0.0)
+            events = writer.count_events() + len(record["events"]) if self._verbosity else 0
+            begin = time.monotonic()
+            writer.write(record)
             if writer.history_problem is not None:
                 self._warn(
                     f"this deployment is missing in the history, because {writer.history_problem}."
                 )
             undelivered = writer.wait(self._options["flush_timeout"], held.has_any)
-            warning = undelivered.text if undelivered else None
         except CloudMonitorError as exc:
-            warning = exc.brief
+            self._warn(exc.brief)
+            return
         finally:
             writer.abandon()
-        if warning is not None:
-            self._warn(warning)
+        seconds = time.monotonic() - begin
+        if undelivered is not None:
+            self._warn(undelivered.text)
+        self._explain_delivery(deployment, writer, undelivered, events, seconds)
+
+    def _explain_delivery(
+        self,
+        deployment: Deployment,
+        writer: OutboxWriter,
+        undelivered: WaitResult | None,
+        events: int,
+        seconds: float,
+    ) -> None:
+        """Show how the delivery went, as far as the verbosity asks for it."""
+        if self._verbosity >= ATTEMPTS:
+            since = deployment.started_at or 0.0
+            for line in attempt_lines(writer.log_lines(), since):
+                self._explain(ATTEMPTS, self._clean(line))
+        if self._verbosity < RESULT:
+            return
+        if undelivered is None:
+            line = delivered_line(deployment, events, writer.where, seconds)
+            self._explain(RESULT, self._clean(line))
+        elif undelivered.detail is not None:
+            self._explain(RESULT, self._clean(undelivered_line(deployment, undelivered.detail)))
 
     def _forget_playbook(self) -> None:
         """Forget the last playbook, whose report is over."""

@@ -96,7 +96,8 @@ class Courier:
 
     def run(self) -> None:
         """Work until everything is delivered or the time after the run is over."""
-        self._log(self._own, LogDecision.STARTED, f"process {os.getpid()}, {self._sender.where}")
+        endpoint = self._settings.connection.endpoint
+        self._log(self._own, LogDecision.STARTED, f"process {os.getpid()}, endpoint {endpoint}")
         try:
             while self._has_work and not self._signals.terminated and not self._is_over:
                 self._touch_heartbeats()

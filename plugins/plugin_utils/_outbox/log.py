@@ -82,10 +82,15 @@ class LogLine:
         found = _EVENTS.match(self.text)
         return int(found[1]) if found else None
 
+    @property
+    def time_of_day(self) -> str:
+        """The time of the line in UTC, without the date."""
+        return iso_time(self.at)[11:-1]
+
     def dump(self) -> bytes:
         """Return the line with its newline, at most 500 bytes, without control characters."""
-        name = "".join(_printable(self.deployment).split())[:_MAX_NAME_CHARACTERS] or "-"
-        text = " ".join(_printable(self.text).split())
+        name = "".join(printable(self.deployment).split())[:_MAX_NAME_CHARACTERS] or "-"
+        text = " ".join(printable(self.text).split())
         line = f"{iso_time(self.at)} {name} {self.decision.value} {text}"
         data = line.encode("utf-8", "replace")
         if len(data) >= MAX_LINE_BYTES:
@@ -237,6 +242,6 @@ class CourierLog:
         return []
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return a text in which no character can change how a terminal shows it."""
     return "".join(char if char.isprintable() else " " for char in text)

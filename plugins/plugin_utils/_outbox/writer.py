@@ -12,14 +12,16 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._api.endpoint import shown_endpoint
 from .._deployment.events import Naming
 from .end_of_run import Decision, decide, warning
 from .launch import CourierSettings, spawn
 from .liveness import host_identity, process_mark
+from .log import LogLine
 from .records import RunRecord, finish_content
 from .status import DeliveryStatus
 from .storage import WAKE_SIGNAL, Folder, Outbox, OutboxError
@@ -98,6 +100,27 @@ class OutboxWriter:
     def _add_to_history(self, finish: Mapping[str, Any] | None) -> None:
         if finish is not None:
             self.history_problem = self._outbox.history.add(finish, "callback")
+
+    def count_events(self) -> int:
+        """Return how many events are in the journal, also those that the courier has added.
+
+        Only before the finish is written: the folder goes when that is delivered. 0 if the
+        journal cannot be read.
+        """
+        try:
+            entries = self._opened.entries()
+        except (OSError, OutboxError):
+            return 0
+        return sum(len((entry.record or {}).get("events") or ()) for entry in entries)
+
+    def log_lines(self) -> Iterator[LogLine]:
+        """Yield the lines about this deployment in the log of the outbox, the oldest first."""
+        return self._outbox.log.lines(self._opened.name)
+
+    @property
+    def where(self) -> str:
+        """Where the events go: the region or the endpoint."""
+        return shown_endpoint(self._settings.connection.endpoint)
 
     @property
     def has_courier(self) -> bool:

@@ -19,13 +19,18 @@ from ansible_collections.aliops.cloudmonitor.plugins.callback.deployment_events 
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     CALLBACK,
     FINISH,
+    PRODUCT,
     START,
     Project,
     play,
     say,
     until,
 )
-from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
+from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
+    KEY_ID,
+    SECRET,
+    ansible_playbook,
+)
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.module_utils.loopback import (
     self_signed,
 )
@@ -135,3 +140,26 @@ def test_forks_with_dns_and_tls_in_them_never_hang_while_an_event_is_in_flight(
     os.kill(courier, signal.SIGTERM)
     project.settled()
     assert [event["event"] for event in project.events()] == [START, FINISH]
+
+
+@pytest.mark.every_core
+@pytest.mark.parametrize(("option", "lines"), [("-v", 1), ("-vv", 4), ("--diff", 0)])
+def test_the_progress_of_a_delivery_is_on_standard_error_and_in_the_log_of_ansible(
+    project: Project, option: str, lines: int
+) -> None:
+    """A callback for standard output may print JSON there."""
+    project.write("site.yml", [play(say(), project.wait_task(), hosts="h1")])
+    command = f"{ansible_playbook()} site.yml {option} 2>errors >output"
+    run = project.command("sh", "-c", command, ANSIBLE_LOG_PATH="log", LC_ALL="C.UTF-8")
+    project.under_way()
+    project.receiver.wait_for(1)
+    project.release()
+
+    assert run.ended().rc == 0
+    errors, log = ((project.folder / name).read_text() for name in ("errors", "log"))
+    shown = [line for line in errors.splitlines() if line.startswith(PRODUCT)]
+    assert len([line for line in shown if " ended process " not in line]) == lines
+    assert log.count(PRODUCT) == len(shown)
+    assert PRODUCT not in (project.folder / "output").read_text()
+    if lines:
+        assert "deployment site: 2 events delivered to http://127.0.0.1:" in shown[-1]

@@ -83,8 +83,12 @@ def test_no_secret_is_in_the_events_or_in_what_the_callback_says(project: Projec
     assert (ended.rc, without.rc) == (2, 2), ended.output
     assert len(project.events()) == 3
     assert len(project.events()[1]["failures"]) == 2
+    log = (project.outbox / "courier.log").read_text()
+    assert " accepted " in ended.output
+    assert " accepted " in log
     for canary in ALL:
         assert canary not in json.dumps(project.receiver.events), canary
+        assert canary not in log, canary
         # Of the playbook's own secrets, ansible-core shows some itself at -vvvv.
         assert ended.output.count(canary) == without.output.count(canary), canary
     for canary in OURS:
@@ -144,7 +148,9 @@ def test_a_secret_in_a_refusal_of_the_service_is_not_repeated(project: Project) 
     assert ended.rc == 0, ended.output
     assert len([text for text in ended.warnings if "aliops" in text]) == 1
     (letters,) = project.dead()
-    for place in (ended.output, (project.outbox / "dead" / letters).read_text()):
+    log = project.outbox / "courier.log"
+    assert ": signature (HTTP 403, code 403)" in log.read_text()
+    for place in (ended.output, log.read_text(), (project.outbox / "dead" / letters).read_text()):
         assert SECRET not in place
 
 

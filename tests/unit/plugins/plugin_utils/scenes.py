@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -59,13 +59,19 @@ class Scene:
         }  # fmt: skip
         self.writers: list[OutboxWriter] = []
 
-    def reporter(self, now: Callable[[], Moment] = present_moment, **options: Any) -> Reporter:
+    def reporter(
+        self,
+        now: Callable[[], Moment] = present_moment,
+        how: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Reporter:
         return Reporter(
             {**self.options, **options},
             self.environ,
             self.warnings.append,
             self.said.append,
             now=now,
+            **(how or {}),
         )
 
     def start(
