@@ -107,6 +107,6 @@ def _warning(left: Undelivered, root: str) -> str:
     count = len(left.events)
     queued = "1 event waits" if count == 1 else f"{count:,} events wait"
     return (
-        f"{left.error.brief} {queued} in {root} for the next run or "
+        f"{left.error.brief} {queued} in {root} for the next callback run or "
         "aliops.cloudmonitor.flush_outbox."
     )

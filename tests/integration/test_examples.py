@@ -20,7 +20,10 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
 )
 
 SENT = {
-    "custom_event": ["nightly-export", "cache-flushed", *["disk-replaced"] * 2, "node-drained"],
+    "custom_event": [
+        *("nightly-export", "cache-flushed", "disk-replaced", "disk-replaced"),
+        *("nightly-export", "node-drained"),
+    ],
     "custom_event_info": ["deployment-start"],
     "custom_event_rule": ["nightly-export-failed"],
     "deployment_event": [

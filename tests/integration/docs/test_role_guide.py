@@ -140,3 +140,27 @@ def test_tags_without_that_form_deploy_and_report_nothing(
     assert (ended.rc, ended.warnings) == (0, []), ended.output
     assert told(project) == []
     assert list(project.folder.glob("shop-*.txt")) == []
+
+
+def test_the_events_of_an_outage_arrive_with_the_playbook_for_that(
+    project: Project, follow: Callable[..., Ended]
+) -> None:
+    project.receiver.set_faults(["status=503*inf"])
+    ended = follow("site.yml")
+    assert ended.rc == 0, ended.output
+    assert len(ended.warnings) == 2
+    assert told(project) == []
+
+    project.receiver.set_faults([])
+    assert follow("flush.yml").rc == 0
+    assert told(project) == SUCCEEDED
+
+
+def test_the_queue_of_the_guide_for_tasks_is_delivered_by_its_last_task(project: Project) -> None:
+    project.receiver.set_faults(["status=503"])
+    Reader(guide("tasks"), project).write("queue.yml")
+    ended = project.run("queue.yml", CLOUDMONITOR_RETRIES="0", **project.without())
+
+    assert (ended.rc, len(ended.warnings)) == (0, 1), ended.output
+    contents = [event["content"] for event in project.receiver.events]
+    assert contents == ["orders", "customers"]

@@ -93,7 +93,7 @@ def test_an_outage_is_a_warning_with_the_place_and_the_next_command(outbox: Outb
     assert result["error"]["http_status"] == 503
     assert [warning.replace(str(outbox.root), "OUTBOX") for warning in result["warnings"]] == [
         "Cloud Monitor reported a server error (HTTP 503). 150 events wait in OUTBOX for the next "
-        "run or aliops.cloudmonitor.flush_outbox."
+        "callback run or aliops.cloudmonitor.flush_outbox."
     ]
 
 
