@@ -53,7 +53,8 @@ class TargetError(DeliveryError):
 
     def __init__(self, problem: object) -> None:
         text = f"The events could not be sent from the target: {problem}"
-        super().__init__(text, self.kind, Outcome.OUTAGE, message=text)
+        brief = "The host could not send the events."
+        super().__init__(text, self.kind, Outcome.OUTAGE, brief=brief, message=text)
 
 
 class EventAction(ActionBase):

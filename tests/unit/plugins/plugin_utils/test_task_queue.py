@@ -262,6 +262,7 @@ def test_a_host_without_python_or_connection_loses_no_event(tmp_path: Path) -> N
     result, queued = from_target(tmp_path, lambda _events: dict(broken))
     assert queued == result["queued"] == 3
     assert not result.keys() & {"failed", "rc"}
+    assert result["warnings"][0].startswith("The host could not send the events. 3 events wait in")
 
     def unreachable(_events: list[Event]) -> dict[str, Any]:
         raise AnsibleConnectionFailure("no route")
