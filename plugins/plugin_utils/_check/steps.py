@@ -240,7 +240,7 @@ def attempt(
         }
         raw = {"name": EVENT, "content": json.dumps(content), "group_id": group_id}
         event = parse_event(raw, time.time())
-        described = f"{event.name}, in the group {event.group_id},"
+        described = f"{event.name} in group {event.group_id}"
         patient = replace(connection, retries=min(connection.retries, 1))
         address = connection.source_ip or own_address()
         Client(patient, credentials, recording, address).send(batches([event]))

@@ -43,7 +43,7 @@ def test_a_machine_that_is_set_up_passes_and_the_next_run_is_reported(project: C
     assert (event["name"], event["groupId"]) == ("deployment-check", 101)
     assert len(project.receiver.requests) == 1
     assert "This machine is set up" in told.output
-    assert "in the group 101, was accepted" in told.checks["test event"]
+    assert "in group 101 was accepted" in told.checks["test event"]
     assert project.outbox.stat().st_mode & 0o777 == 0o700
     assert "mode 0700, owner " in told.checks["outbox"]
     assert "0 events waiting" in told.checks["outbox"]

@@ -226,7 +226,7 @@ def test_one_event_is_sent_and_what_came_of_it_known() -> None:
     assert found.skew is not None
     assert 25 < found.skew < 40
     assert (event["name"], event["groupId"]) == ("deployment-check", 7)
-    assert found.event == "deployment-check, in the group 7,"
+    assert found.event == "deployment-check in group 7"
 
 
 def test_without_a_key_nothing_is_signed_and_the_clock_still_known() -> None:
