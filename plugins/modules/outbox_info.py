@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: outbox_info
 short_description: Show what is in the outbox of Alibaba Cloud Monitor events
-version_added: 1.0.0
+version_added: 1.1.0
 author: aliops.cloudmonitor contributors (@aliops)
 description:
   - The callback P(aliops.cloudmonitor.deployment_events#callback) and tasks with O(aliops.cloudmonitor.custom_event#module:report_errors)

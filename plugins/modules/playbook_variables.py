@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: playbook_variables
 short_description: Check the extra variables of a playbook of this collection, private to it
-version_added: 1.0.0
+version_added: 1.1.0
 author: aliops.cloudmonitor contributors (@aliops)
 description:
   - Fails if an extra variable (C(-e)) has nearly the name of one of the collection's variables, because it would silently have no

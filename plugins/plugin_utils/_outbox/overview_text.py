@@ -49,8 +49,9 @@ def summary(overview: Overview) -> str:
     if not any(totals.values()):
         return "Nothing runs or waits, and nothing was refused."
     found = [
-        _number(totals["running"] + totals["overdue"], "deployment") + " running",
-        f"{totals['overdue']:,} overdue" if totals["overdue"] else "",
+        _number(totals["running"] + totals["overdue"], "deployment")
+        + " running"
+        + (f" ({totals['overdue']:,} overdue)" if totals["overdue"] else ""),
         f"{totals['waiting']:,} waiting",
         f"{totals['queued']:,} queued by tasks" if totals["queued"] else "",
         f"{_number(totals['events'], 'event')} to deliver",

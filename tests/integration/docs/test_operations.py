@@ -76,6 +76,13 @@ def test_the_outbox_can_be_looked_at_counted_and_emptied(project: Project, reade
     counted = reader.type(" -C ", **NO_KEY)
     assert numbers(counted) == {"delivered": 0, "pending": 3, "dead_count": 2}
     assert "cms:PutCustomEvent" in fine(reader.type('"reason":'))
+    status = fine(reader.type("aliops.cloudmonitor.status", **NO_KEY))
+    assert "1 waiting, 3 events to deliver, 2 dead letters." in status
+    assert "flush_outbox -a dead=retry" in status
+    reader.write("watch.yml")
+    assert "All assertions passed" in fine(
+        reader.run("ansible-playbook watch.yml", **project.without())
+    )
     assert project.events() == []
 
     flushed = reader.type(FLUSH)
@@ -99,7 +106,7 @@ def test_the_playbook_empties_the_outbox_and_is_not_reported_when_excluded(
 
     ended = reader.run("ansible-playbook flush.yml")
 
-    assert "3 delivered, 0 waiting, 0 dead" in fine(ended)
+    assert "Delivered 3, waiting 0, refused 0." in fine(ended)
     assert {event["id"] for event in project.events()} == {"A"}
 
 

@@ -30,71 +30,39 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.overvi
     width,
     wrap,
 )
+from ansible_collections.aliops.cloudmonitor.tests.docs_examples import blocks, guide
 
+OUTBOX = "/home/ada/.ansible/aliops.cloudmonitor"
 SHOP = DeploymentEntry(
     "1", "shop", None, "production", State.OVERDUE, 0.0, 9000.0, 0, None, None, 4242, "/o/runs/1"
 )
 DOWN = (
-    "Cloud Monitor (https://metrichub-cms-cn-hangzhou.aliyuncs.com) refused it. Check the firewall."
+    "Cloud Monitor (https://metrichub-cms-cn-hangzhou.aliyuncs.com) cannot be reached: connection "
+    "refused. Check the endpoint, the network, and the proxy."
 )
-PRICES = replace(SHOP, name="prices", state=State.WAITING, age=60.0, events=2, problem=DOWN)
-WIDE = replace(PRICES, name="\u652f\u4ed8" * 9, environment=None, next_attempt_in=42.0)
+PRICES = replace(SHOP, name="price-list", state=State.WAITING, age=200.0, events=2, problem=DOWN)
+BLOG = replace(PRICES, name="blog", environment="staging", next_attempt_in=42.0)
 QUEUE = QueueEntry("nightly-export", None, 0.0, 200.0, 1250, DOWN, "/o/runs/q")
-DEAD = DeadEntry("d", "shop", "test", 1, 2, "refused", "No permission.", 0.0, 2e5, "/o/dead/d")
-BAD = DamagedEntry("/o/damaged/x", None, True, 7200.0)
-SENT = DeliveryEntry(0.0, 3.0, "a", "shop", "test", 2, "2 events, cn-hangzhou, 0.103 s")
-FULL = Overview("/o", True, [SHOP, PRICES, WIDE], [QUEUE], [DEAD], [BAD], [SENT])
-
-SCREEN = """\
-Outbox: /o
-1 deployment running, 1 overdue, 2 waiting, 1 queued by tasks, 1,254 events to deliver,
-1 dead letter, 1 damaged.
-
-DEPLOYMENTS
-NAME                     ENVIRONMENT  STATE    AGE      EVENTS  NEXT TRY  PROBLEM
-shop                     production   overdue  2 hours       0
-prices                   production   waiting  1 min         2  next run  [1]
-\u652f\u4ed8\u652f\u4ed8\u652f\u4ed8\u652f\u4ed8\u652f\u4ed8\u652f\u2026               \
-waiting  1 min         2  in 42 s   [1]
-
-QUEUED EVENTS
-REPORTED BY TASKS  AGE    EVENTS  PROBLEM
-nightly-export     3 min   1,250  [1]
-
-DEAD LETTERS
-NAME  ENVIRONMENT  KIND     AGE     EVENTS  REASON
-shop  test         refused  2 days       2  [2]
-
-DAMAGED
-FOLDER     AGE
-damaged/x  2 hours
-
-PROBLEMS
-[1] Cloud Monitor (https://metrichub-cms-cn-hangzhou.aliyuncs.com) refused it. Check the
-    firewall.
-[2] No permission.
-
-LAST DELIVERIES
-NAME  ENVIRONMENT  AGE  DETAILS
-shop  test         3 s  2 events, cn-hangzhou, 0.103 s
-
-NEXT STEPS
-Find out why shop takes so long:
-  ps -fp 4242
-Deliver the waiting events:
-  ansible -i localhost, localhost -m aliops.cloudmonitor.flush_outbox
-Send the dead letters again, after the cause is fixed:
-  ansible -i localhost, localhost -m aliops.cloudmonitor.flush_outbox -a dead=retry
-Or delete all dead letters:
-  ansible -i localhost, localhost -m aliops.cloudmonitor.flush_outbox -a dead=drop
-Look at the damaged folders:
-  ls -lR /o/damaged
-Delete them:
-  rm -r /o/damaged/*"""
+REFUSED = "The user may not call cms:PutCustomEvent. Allow it in the RAM policy of the user."
+DEAD = DeadEntry("d", "shop", "staging", 1, 2, "refused", REFUSED, 0.0, 2e5, "/o/dead/d")
+BAD = DamagedEntry(f"{OUTBOX}/damaged/9b1f", None, True, 7200.0)
+SENT = DeliveryEntry(0.0, 30.0, "a", "blog", "production", 2, "2 events, cn-hangzhou, 0.103 s")
+FULL = Overview(OUTBOX, True, [SHOP, PRICES, BLOG], [QUEUE], [DEAD], [BAD], [SENT])
 
 
-def test_the_screen_shows_everything_in_a_table_with_the_next_command_for_every_problem() -> None:
-    assert "\n".join(overview_lines(FULL)) == SCREEN
+def test_the_screen_of_the_guide_shows_the_next_command_for_every_problem() -> None:
+    (screen,) = [one.text for one in blocks(guide("operations"), "text") if "Outbox:" in one.text]
+
+    assert "\n".join(overview_lines(FULL)) + "\n" == screen
+
+
+def test_wide_characters_take_two_columns() -> None:
+    wide = replace(PRICES, name="\u652f\u4ed8" * 9)
+    lines = overview_lines(replace(FULL, deployments=[wide, BLOG]))
+
+    name = "\u652f\u4ed8" * 5 + "\u652f\u2026"
+    assert f"{name}  production   waiting  3 min       2  next run  [1]" in lines
+    assert f"blog{' ' * 19}  staging      waiting  3 min       2  in 42 s   [1]" in lines
 
 
 @pytest.mark.parametrize(
@@ -119,7 +87,7 @@ def test_an_outbox_with_nothing_to_show_has_a_clear_sentence(
 def test_of_many_entries_the_first_are_shown_and_the_rest_is_counted() -> None:
     lines = overview_lines(replace(FULL, deployments=[PRICES] * 10_000))
 
-    assert sum(line.startswith("prices") for line in lines) == 20
+    assert sum(line.startswith("price-list") for line in lines) == 20
     assert "and 9,980 more" in lines
     assert len(lines) < 80
 
@@ -138,7 +106,7 @@ def test_no_name_breaks_the_table(name: str, environment: str, problem: str, num
     )
     queue = replace(QUEUE, label=name, events=number, problem=problem)
     dead = replace(DEAD, name=name, environment=environment, events=number, reason=problem)
-    lines = overview_lines(Overview("/o", True, [entry, SHOP], [queue], [dead], [BAD], [SENT]))
+    lines = overview_lines(Overview("/o", True, [entry, SHOP], [queue], [dead], [], [SENT]))
 
     assert max(width(line) for line in lines) <= WIDTH
     assert all(line == "" or line.isprintable() for line in lines)
