@@ -104,7 +104,7 @@ def _no_unread_warning() -> Iterator[None]:
 def receiver() -> Iterator[Receiver]:
     """A receiver that knows a lasting and a temporary AccessKey."""
     keys = [Credential(KEY_ID, SECRET), Credential("STS." + KEY_ID, SECRET, TOKEN)]
-    with Receiver(keys, objects=Objects(("oncall",), {4711: "shop"})) as running:
+    with Receiver(keys, objects=Objects(("oncall", "platform"), {4711: "shop"})) as running:
         yield running
 
 

@@ -16,6 +16,7 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
     play,
     until,
 )
+from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import SECRET
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
 
 GUIDE = guide("alerting")
@@ -30,6 +31,53 @@ def reader(project: Project) -> Reader:
 def arrived(project: Project) -> list[tuple[str, int]]:
     """Return name and group of every event, in order."""
     return [(event["name"], event["groupId"]) for event in project.receiver.events]
+
+
+def test_the_playbook_sets_up_alerts_once_and_is_no_deployment(
+    project: Project, reader: Reader
+) -> None:
+    secret_url = "https://hooks.example/?access_token=canary-webhook-0815"
+    project.write("webhook.yml", f"cloudmonitor_alerts_webhook: {secret_url}\n")
+    command = reader.command("aliops.cloudmonitor.alerts").text.strip()
+    command = command.replace("=oncall", "=oncall,platform -e @webhook.yml -vvvv --diff")
+
+    checked = reader.run(f"{command} --check")
+    assert (checked.rc, checked.warnings) == (0, []), checked.output
+    assert (project.receiver.events, project.receiver.rules) == ([], {})
+    first = reader.run(command)
+    rules = project.receiver.rules
+    again = reader.run(command)
+
+    assert arrived(project) == [(FAILURE, 0), ("deployment-overdue", 0)]
+    assert sorted(rules) == ["aliops-0-deployment-failure", "aliops-0-deployment-overdue"]
+    assert project.receiver.rules == rules
+    for rule in rules.values():
+        assert (rule["ContactGroups"], rule["Webhook"]) == ("oncall,platform", secret_url)
+    for ended in (checked, first, again):
+        assert (ended.rc, ended.warnings) == (0, []), ended.output
+        assert "notifies oncall, platform and calls https://hooks.example/********" in ended.output
+        for canary in ("canary-webhook", SECRET):
+            assert canary not in ended.output
+
+
+def test_a_rule_for_another_event_is_written(project: Project, reader: Reader) -> None:
+    reader.write("rules.yml")
+
+    ended = reader.run("ansible-playbook -i localhost, rules.yml", **project.without())
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    (rule,) = project.receiver.rules.values()
+    assert (rule["Threshold"], rule["Period"]) == ("3", "3600")
+
+
+def test_an_event_is_read_back_when_it_is_visible(project: Project) -> None:
+    tasks = Reader(guide("tasks"), project)
+    tasks.write("read-back.yml")
+
+    ended = tasks.run("ansible-playbook -i localhost, read-back.yml", **project.without())
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert '"export": "orders-1203"' in ended.output
 
 
 def test_the_first_event_makes_the_failure_event_known(project: Project, reader: Reader) -> None:

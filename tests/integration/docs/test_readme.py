@@ -83,11 +83,11 @@ def test_a_task_sends_an_event(project: Project) -> None:
     assert (event["event"], event["orders"], event["seconds"]) == ("nightly-export", 1203, 42)
 
 
-def test_one_command_makes_the_failure_event_known(project: Project) -> None:
-    ended = type_in(project, example("sh", "name=deployment-failure"))
+def test_one_command_sets_up_alerts(project: Project) -> None:
+    ended = type_in(project, example("sh", "aliops.cloudmonitor.alerts"))
 
     assert (ended.rc, ended.warnings) == (0, []), ended.output
-    assert [event["name"] for event in project.receiver.events] == ["deployment-failure"]
+    assert len(project.receiver.rules) == 2
 
 
 def test_one_command_checks_the_setup(project: Project) -> None:
