@@ -47,7 +47,7 @@ options:
     description: The environment of the deployment, for example V(production).
     type: str
   commit:
-    description: The commit of the software that is deployed, 7 to 64 hexadecimal digits. A finish repeats what the start said.
+    description: The commit of the software that is deployed, 7 to 64 hexadecimal digits. The default of a finish is the value of its start.
     type: str
     aliases: [deployment_commit]
   repository:

@@ -113,7 +113,7 @@ def _from_start(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _provenance(params: Mapping[str, Any], given: Mapping[str, Any]) -> Provenance:
-    """Return what the finish says about the software, or else what the start said."""
+    """Return the facts about the software that the finish has, or else those of the start."""
     own = {name: value for name, value in vars(parse_provenance(params)).items() if value}
     if given is params:
         return replace(Provenance(), **own)
