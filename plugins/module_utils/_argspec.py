@@ -78,6 +78,24 @@ def flush_outbox_spec() -> dict[str, Any]:
     }
 
 
+def deployment_info_spec() -> dict[str, Any]:
+    """Return the argument specification of deployment_info."""
+    return {
+        "name": {"type": "str"},
+        "environment": {"type": "str"},
+        "status": {
+            "type": "list",
+            "elements": "str",
+            "choices": ["succeeded", "failed", "aborted", "empty"],
+            "default": [],
+        },
+        "since": {"type": "raw"},
+        "until": {"type": "raw"},
+        "limit": {"type": "int", "default": 100},
+        "outbox": {"type": "path"},
+    }
+
+
 def deployment_report_spec() -> dict[str, Any]:
     """Return the argument specification of deployment_report, which is private to a playbook."""
     return {

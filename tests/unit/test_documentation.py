@@ -28,6 +28,7 @@ SPECS = {
     "custom_event_info": _argspec.custom_event_info_spec(),
     "custom_event_rule": _argspec.custom_event_rule_spec(),
     "deployment_event": _argspec.deployment_event_spec(),
+    "deployment_info": _argspec.deployment_info_spec(),
     "flush_outbox": _argspec.flush_outbox_spec(),
     "deployment_report": _argspec.deployment_report_spec(),
     "outbox_info": _argspec.outbox_info_spec(),

@@ -243,7 +243,7 @@ class History:
         unread = 0
         for month, path in files.items():
             begin, size = through.get(month, 0), os.lstat(path).st_size
-            if size < begin:
+            if size < begin or (size > begin > 0 and not _is_end_of_line(path, begin)):
                 return None
             unread += size - begin
             if size > begin or month not in through:
@@ -306,6 +306,15 @@ def _is_finish(record: Mapping[str, Any]) -> bool:
         and isinstance(record.get("environment"), (str, type(None)))
         and isinstance(record.get("parent"), (str, type(None)))
     )
+
+
+def _is_end_of_line(path: Path, position: int) -> bool:
+    """Return whether a line ends before byte ``position`` of a file. Raises OSError."""
+    descriptor = open_file(path, os.O_RDONLY, _MONTH_BYTES)
+    try:
+        return os.pread(descriptor, 1, position - 1) == b"\n"
+    finally:
+        os.close(descriptor)
 
 
 def _size(paths: list[Path]) -> int:

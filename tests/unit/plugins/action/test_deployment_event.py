@@ -119,17 +119,3 @@ def test_a_finish_is_in_the_history_with_its_delivery_and_names_the_one_before(
     assert answer.deployments[1]["previous"] == result["deployment"]["previous"]
     started = task("delivered", phase="start", id="d5")["deployment"]
     assert started["previous"]["id"] == "d2"
-
-
-def test_a_history_that_cannot_be_used_is_a_warning(outbox: Outbox) -> None:
-    outbox.root.parent.mkdir()
-    outbox.root.write_text("a file")
-    result = finish(1)
-
-    assert result["delivered"] == 1
-    assert "missing in the history, because" in result["warnings"][0]
-    off = {"CLOUDMONITOR_HISTORY_KEEP": "0"}
-    assert "warnings" not in task("delivered", off, phase="finish", id="d", status="failed")
-    odd = {"CLOUDMONITOR_HISTORY_KEEP": "-1"}
-    warned = task("delivered", odd, phase="finish", id="d", status="failed")
-    assert "history_keep: must be a number" in warned["warnings"][0]

@@ -219,29 +219,6 @@ def test_a_finish_repeats_the_provenance_of_the_start_unless_it_knows_better() -
     assert deployment_result(finish(id="i", name="n", **PROVENANCE))["commit"] == "4e1243bd22c6"
 
 
-@pytest.mark.parametrize(
-    ("wrong", "problem"),
-    [
-        ({"commit": "v1.4.2"}, "commit: must be the id of a commit"),
-        ({"commit": "abcdef"}, "commit: must be the id of a commit"),
-        ({"commit": "a" * 65}, "commit: must be the id of a commit"),
-        ({"committed_at": "yesterday"}, "committed_at: is 'yesterday', which is not a time"),
-        ({"url": "git.example/shop"}, "url: must be a URL with http or https"),
-        ({"url": "javascript:alert(1)"}, "url: must be a URL with http or https"),
-        ({"url": "https://"}, "url: must be a URL with http or https"),
-        ({"url": "https://[::1"}, "url: must be a URL with http or https"),
-        ({"repository": "a\nb"}, "repository: contains the character U+000A"),
-        ({"repository": "x" * 1025}, "repository: has 1025 characters"),
-    ],
-)
-def test_a_wrong_provenance_is_an_error_that_names_the_option(
-    wrong: dict[str, Any], problem: str
-) -> None:
-    assert refused("start", name="shop", **wrong).startswith(problem)
-    began = {"id": "i", "name": "n", **wrong}
-    assert refused("finish", status="failed", deployment=began).startswith("deployment." + problem)
-
-
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50).filter(str.strip)
 
 

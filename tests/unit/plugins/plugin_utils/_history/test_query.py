@@ -28,7 +28,6 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.his
     write_history,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
-    finish_record,
     run_of,
     start_record,
 )
@@ -191,26 +190,6 @@ def test_a_deployment_runs_until_its_finish_is_in_the_history(outbox: Outbox) ->
     # An earlier deployment of the same id does not hide it.
     write_history(outbox.root, [finish("d1", NOW - 2 * DAY)])
     assert ids(ask(outbox).running) == ["d1"]
-
-
-def test_the_delivery_of_a_finish_is_known_from_folders_and_dead_letters(outbox: Outbox) -> None:
-    names = ("delivered", "waiting", "refused", "expired", "task")
-    write_history(outbox.root, (finish(name, NOW) for name in names))
-    folder = outbox.create("any name")
-    folder.append(run_of("waiting").dump(), start_record("waiting"), finish_record("waiting"))
-    for kind in ("refused", "expired"):
-        letter = {"kind": kind, "reason": "?", "events": finish_record(kind)["events"]}
-        outbox.dead_letters.add(kind, letter)
-    write_history(outbox.root, [{**finish("task", NOW), "delivery": "refused"}])
-    # A start that was refused, and contents that are not about deployments.
-    outbox.dead_letters.add("x", {"kind": "refused", "events": start_record("delivered")["events"]})
-    outbox.dead_letters.add("x", {"events": [{"content": "text"}, {"content": "[1]"}, 5]})
-
-    found = {one["id"]: one["delivery"] for one in ask(outbox).deployments}
-    assert found == {**{name: name for name in names}, "task": "refused"}
-
-    folder.set_delivered(folder.size())
-    assert {one["id"]: one["delivery"] for one in ask(outbox).deployments}["waiting"] == "delivered"
 
 
 def test_ten_thousand_deployments_are_read_in_a_moment(outbox: Outbox) -> None:
