@@ -31,7 +31,15 @@ _PREFIX = "CLOUDMONITOR_"
 _EXTRA_PREFIX = "cloudmonitor_"
 # The extra variables of the collection's playbooks that are no options of the callback.
 PLAYBOOK_VARIABLES = (
+    "cloudmonitor_alerts_days",
+    "cloudmonitor_alerts_failure_event",
+    "cloudmonitor_alerts_group_id",
+    "cloudmonitor_alerts_overdue_event",
+    "cloudmonitor_alerts_wait",
+    "cloudmonitor_alerts_webhook",
+    "cloudmonitor_api_endpoint",
     "cloudmonitor_check_send",
+    "cloudmonitor_contact_groups",
     "cloudmonitor_report_format",
     "cloudmonitor_report_path",
     "cloudmonitor_report_since",

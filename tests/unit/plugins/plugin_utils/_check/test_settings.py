@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options impor
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.findings import WRONG
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.settings import (
+    PLAYBOOK_VARIABLES,
     Setting,
     aligned,
     hidden_ids,
@@ -36,6 +38,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.setting
     without_password,
     wrong_values,
 )
+from ansible_collections.aliops.cloudmonitor.tests.docs_examples import ROOT
 
 SECRET, TOKEN = "canary-secret", "canary-token"
 PERMANENT = Credentials("LTAI5tQ8rZ3yWq7XkLmN2p", SECRET, None, "environment")
@@ -202,6 +205,16 @@ def test_variables_that_nothing_reads_are_errors_with_the_name_that_was_meant() 
         "Did you mean ALIBABA_CLOUD_REGION_ID instead of CLOUDMONITOR_REGION?",
         "Remove CLOUDMONITOR_XYZZY.",
     ]
+
+
+def test_the_variables_of_every_playbook_are_known_and_checked() -> None:
+    given = {one.name for one in CONNECTION_OPTIONS} | {"outbox"}
+    for playbook in (ROOT / "playbooks").glob("*.yml"):
+        text = playbook.read_text(encoding="utf-8")
+        read = set(re.findall(r"\b(cloudmonitor_\w+) \| default", text))
+        assert read <= {*PLAYBOOK_VARIABLES, *(f"cloudmonitor_{name}" for name in given)}
+        checks = ("aliops.cloudmonitor.playbook_variables:", "aliops.cloudmonitor.setup_check:")
+        assert not read or any(check in text for check in checks), playbook.name
 
 
 def test_misspelled_extra_variables_are_errors_and_own_names_are_not() -> None:
