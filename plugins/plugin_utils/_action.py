@@ -30,6 +30,7 @@ from ..module_utils._api.redact import Redactor
 from ..module_utils._event_task import (
     NOTHING_SENT,
     Sent,
+    Undelivered,
     error_result,
     events_diff,
     known_secrets,
@@ -41,7 +42,6 @@ from ..module_utils._options import (
     without_empty,
 )
 from ._deployment.content import Deployment
-from ._task_queue import TaskQueue
 
 _TARGET_MODULE = "aliops.cloudmonitor.custom_event"
 
@@ -136,7 +136,7 @@ class EventAction(ActionBase):
         if params["report_from"] == "target":
             deliver = partial(self._deliver_from_target, params, task_vars)
         if params["report_errors"] == "queue":
-            keep = TaskQueue(params, environ, deployment).keep
+            keep = partial(_keep_in_outbox, params, environ, deployment)
         check_mode = bool(self._task.check_mode)
         progress = Progress(show_progress).update
         result = send_events(events, params, environ, single, check_mode, deliver, keep, progress)
@@ -181,6 +181,19 @@ class EventAction(ActionBase):
 
     def _environ(self) -> dict[str, str]:
         return task_environment(self)
+
+
+def _keep_in_outbox(
+    params: Mapping[str, Any],
+    environ: Mapping[str, str],
+    deployment: Deployment | None,
+    left: Undelivered,
+) -> dict[str, Any] | None:
+    """Queue events that were not delivered, see TaskQueue."""
+    # Only here: tasks are many, and outages are few.
+    from ._task_queue import TaskQueue
+
+    return TaskQueue(params, environ, deployment).keep(left)
 
 
 def _sent_by_target(result: dict[str, Any]) -> Sent:
