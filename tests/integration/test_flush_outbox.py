@@ -147,9 +147,9 @@ def test_in_an_outage_it_fails_with_advice_and_loses_nothing(project: Project) -
     (failed,) = flush(project, {"retries": 0})
 
     assert told(failed)[:4] == (0, 6, 0, False)
-    assert f"Events are kept in {project.outbox}." in failed["msg"]
+    assert f"The events are safe in {project.outbox}." in failed["msg"]
     assert (failed["failed"], failed["error"]["kind"]) == (True, "server_error")
-    assert project.receiver.url in failed["msg"]
+    assert project.receiver.url in failed["error"]["message"]
     assert "undelivered" not in failed
     assert len(project.waiting()) == 2
     project.receiver.set_faults([])

@@ -23,7 +23,8 @@ def flushed_message(flushed: Flushed, root: Path, error: CloudMonitorError | Non
     text = f"{numbers} {error.brief}"
     if flushed.pending or flushed.dead_count:
         retry = " with dead: retry" if flushed.dead_count else ""
-        text += f" Events are kept in {root}. Then run flush_outbox again{retry}."
+        text += f" The events are safe in {root}. After the cause is fixed, run flush_outbox again"
+        text += f"{retry}."
     return text
 
 

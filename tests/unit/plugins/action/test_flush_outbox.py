@@ -104,7 +104,7 @@ def test_without_a_key_the_result_still_counts_what_waits(
     assert (result["delivered"], result["pending"], result["dead"]) == (0, 2, [])
     assert (result["dead_count"], result["changed"]) == (0, False)
     assert result["msg"].startswith("Delivered 0, waiting 2, refused 0. access_key_id: no Access")
-    assert f"kept in {tmp_path / '1' / 'outbox'}" in result["msg"]
+    assert f"safe in {tmp_path / '1' / 'outbox'}" in result["msg"]
 
 
 def _no_key(*_args: object) -> None:

@@ -21,7 +21,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.flush_
 
 ROOT = Path("/o")
 ERROR = DeliveryError("It is down.", "connection", Outcome.OUTAGE)
-KEPT = f"{ERROR.brief} Events are kept in /o. Then run flush_outbox again"
+KEPT = f"{ERROR.brief} The events are safe in /o. After the cause is fixed, run flush_outbox again"
 
 
 @pytest.mark.parametrize(
