@@ -258,6 +258,15 @@ def pictures(session: nox.Session) -> None:
 
 
 @nox.session(python=NEWEST)
+def browser(session: nox.Session) -> None:
+    """Open the report page in a headless Chromium: requests, policy, axe, phone, print."""
+    if steps.find_chromium() is None:
+        session.skip("Chromium was not found: install it, or set CHROMIUM to its path")
+    install(session, "browser")
+    run_pytest(session, "tests/browser", *session.posargs)
+
+
+@nox.session(python=NEWEST)
 def chaos(session: nox.Session) -> None:
     """Kill and stop many runs and couriers at random; --chaos-seed=N repeats a run."""
     install(session, "newest")

@@ -82,7 +82,7 @@ running:
   type: int
   sample: 1
 table:
-  description: What runs where, and the totals, as lines of at most 100 columns.
+  description: What runs where, and the totals, as lines that fit into 100 columns of a terminal.
   returned: success
   type: list
   elements: str

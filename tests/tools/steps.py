@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shlex
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -79,6 +80,12 @@ def run_ansible_test(session: nox.Session, *arguments: str) -> None:
     session.install("-qq", "pip")  # an environment that uv made has none
     run(session, "python", TOOLS / "seed_pip.py")
     run(session, "ansible-test", *arguments, "--local", "--color", "no", seconds=1200)
+
+
+def find_chromium() -> str | None:
+    """Return the path of a Chromium or Chrome, None if there is none."""
+    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, (shutil.which(name) for name in names if name)), None)
 
 
 def build_collection(session: nox.Session) -> Path:

@@ -38,8 +38,8 @@ FOLDERS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ),
     (
         "plugin_utils/_report",
-        ("plugin_utils/_report", "plugin_utils/_history", "module_utils/_api",
-         "module_utils/_version"),
+        ("plugin_utils/_report", "plugin_utils/_history", "plugin_utils/_outbox/terminal",
+         "module_utils/_api", "module_utils/_version"),
         (),
     ),
     ("plugin_utils/_check", ("plugin_utils", "module_utils"), ("ansible",)),

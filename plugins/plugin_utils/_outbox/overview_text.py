@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
 
 from .overview import DeploymentEntry, Overview, State
+from .terminal import WIDTH, clean, cut, width, wrap
 
-# Ansible shows each line of a list with indentation, quotes and a comma: 100 columns together.
-WIDTH = 88
 ROWS = 20
 _GAP = "  "
-_ELLIPSIS = "\u2026"
 _NOTE_LINES = 3
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
@@ -218,51 +215,3 @@ def shown_age(seconds: float | None) -> str:
     if whole < 2 * _DAY:
         return _number(whole // _HOUR, "hour")
     return f"{whole // _DAY} days"
-
-
-def clean(text: str) -> str:
-    """Return a text on one line, without characters that control a terminal."""
-    kept = (" " if char.isspace() else char for char in text)
-    # Cc, Cf, Co, Cs and Cn: control, format, private, surrogate and unassigned characters.
-    shown = "".join(char for char in kept if not unicodedata.category(char).startswith("C"))
-    return " ".join(shown.split())
-
-
-def width(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
-    return sum(_char_width(char) for char in text)
-
-
-def _char_width(char: str) -> int:
-    if unicodedata.category(char) in ("Mn", "Me"):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
-
-
-def cut(text: str, limit: int) -> str:
-    """Return a text that takes at most ``limit`` columns, with an ellipsis if it was cut."""
-    if width(text) <= limit:
-        return text
-    kept, used = "", 0
-    for char in text:
-        used += _char_width(char)
-        if used > limit - 1:
-            break
-        kept += char
-    return kept.rstrip() + _ELLIPSIS
-
-
-def wrap(text: str, limit: int, lines: int) -> list[str]:
-    """Return a text in at most ``lines`` lines of ``limit`` columns, cut if it is longer."""
-    found = [""]
-    words = clean(text).split(" ")
-    for number, word in enumerate(words):
-        longer = f"{found[-1]} {word}".strip()
-        if width(longer) <= limit:
-            found[-1] = longer
-        elif len(found) < lines and found[-1]:
-            found.append(cut(word, limit))
-        else:
-            rest = " ".join([found[-1], *words[number:]]).strip()
-            return [*found[:-1], cut(rest, limit)]
-    return found

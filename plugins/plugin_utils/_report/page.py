@@ -17,8 +17,8 @@ from jinja2 import Environment
 
 from ...module_utils._version import VERSION
 from .._history.query import Answer
+from .._outbox.terminal import width
 from .markup import environment
-from .table import columns
 from .timeline import Mark, Point, Zoom, first_zoom, zooms
 from .views import (
     MEASURE_NAMES,
@@ -51,6 +51,8 @@ MAX_METRICS = 300
 MAX_RUNNING = 300
 _TEMPLATES = Path(__file__).parent / "templates"
 _TIP_CHARACTERS = 40
+# Before the table is parsed: with scripts, most of its rows are hidden, and need no layout.
+_FIRST_SCRIPT = 'document.documentElement.className = "scripts";'
 # About the width of a narrow character and the height of a line in the tips, in pixels.
 _COLUMN, _LINE = 6.4, 17
 
@@ -87,7 +89,8 @@ def render(answer: Answer, source: Source, now: float) -> str:
     style, script = _asset("page.css"), _asset("page.js")
     rows = _rows(answer.deployments)
     facts = {**_facts(answer, now), "style": style, "script": script, "version": VERSION}
-    facts["policy"] = _policy(style, script)
+    facts["first_script"] = _FIRST_SCRIPT
+    facts["policy"] = _policy(style, _FIRST_SCRIPT, script)
     facts["source_label"], facts["source"] = source.label, text_from(source.place)
     template = _environment().get_template("page.html.j2")
     # The marks of the timeline link to the rows, so the number of rows has to be known first.
@@ -121,14 +124,15 @@ def _asset(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _policy(style: str, script: str) -> str:
-    """Return the Content-Security-Policy: only this style and this script, and no requests."""
+def _policy(style: str, *scripts: str) -> str:
+    """Return the Content-Security-Policy: only this style and these scripts, and no requests."""
 
     def source(text: str) -> str:
         return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
     return (
-        f"default-src 'none'; style-src {source(style)}; script-src {source(script)}; "
+        f"default-src 'none'; style-src {source(style)}; "
+        f"script-src {' '.join(map(source, scripts))}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
 
@@ -214,6 +218,6 @@ def _tips(found: Iterable[Zoom]) -> dict[tuple[tuple[str, ...], str], Tip]:
 
 def _tip(mark: Mark) -> Tip:
     lines = tuple(cut(line, 3 * _TIP_CHARACTERS) for line in mark.lines)
-    width = round(_COLUMN * max(map(columns, lines))) + 20
-    x = {"start": -12, "middle": -width // 2, "end": 12 - width}[mark.side]
-    return Tip(lines, x, width, _LINE * len(lines) + 8)
+    pixels = round(_COLUMN * max(map(width, lines))) + 20
+    x = {"start": -12, "middle": -pixels // 2, "end": 12 - pixels}[mark.side]
+    return Tip(lines, x, pixels, _LINE * len(lines) + 8)

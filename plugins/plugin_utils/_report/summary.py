@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 from .._history.query import Answer
+from .._outbox.terminal import clean
 from .table import text_table
 from .views import Attempt, Cell, matrix, totals
-from .words import counted, cut, date_words, plain
+from .words import counted, cut, date_words
 
 MAX_ROWS = 20
 _HEADING = ("deployment", "environment", "version", "deployed", "commit", "newer deployment")
 
 
 def summary(answer: Answer, now: float) -> list[str]:
-    """Return what runs where and the totals, as lines of at most 100 columns."""
+    """Return what runs where and the totals, as lines of at most 88 columns."""
     rows = [
         _row(name, cell)
         for name, cells in matrix(answer, now).rows
@@ -32,7 +33,7 @@ def _row(name: str, cell: Cell) -> tuple[str, ...]:
     current = cell.current
     newer = [_words(one) for one in (cell.latest, cell.running) if one]
     return tuple(
-        plain(cut(text, 200))
+        clean(cut(text, 200))
         for text in (
             name,
             cell.environment,

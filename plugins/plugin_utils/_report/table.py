@@ -5,38 +5,27 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
-WIDTH = 100
+from .._outbox.terminal import WIDTH, cut, width
+
 _GAP = "  "
 _LEAST = 4
 
 
-def columns(text: str) -> int:
-    """Return the number of columns of a terminal that a text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(map(_columns_of_character, text))
-
-
-def _columns_of_character(one: str) -> int:
-    if unicodedata.combining(one) or unicodedata.category(one) in ("Cf", "Me", "Mn"):
-        return 0
-    return 2 if unicodedata.east_asian_width(one) in "WF" else 1
-
-
 def text_table(
-    heading: Sequence[str], rows: Sequence[Sequence[str]], width: int = WIDTH
+    heading: Sequence[str], rows: Sequence[Sequence[str]], limit: int = WIDTH
 ) -> list[str]:
-    """Return a table as lines of at most ``width`` columns, with a heading and a rule.
+    """Return a table as lines of at most ``limit`` columns, with a heading and a rule.
 
-    Long texts are shortened with an ellipsis, beginning with those of the widest column. A text
-    must not contain control characters.
+    Long texts are shortened with an ellipsis, beginning with those of the widest column. Columns
+    without any content are left out. A text must not contain control characters.
     """
+    used = [number for number in range(len(heading)) if any(row[number] for row in rows)]
+    heading, *rows = [[line[number] for number in used] for line in (heading, *rows)]
     lines = [heading, *rows]
-    widths = [max(columns(line[number]) for line in lines) for number in range(len(heading))]
-    room = width - len(_GAP) * (len(heading) - 1)
+    widths = [max(width(line[number]) for line in lines) for number in range(len(heading))]
+    room = limit - len(_GAP) * (len(heading) - 1)
     while sum(widths) > room and max(widths) > _LEAST:
         widths[widths.index(max(widths))] -= 1
     shown = [heading, ["-" * one for one in widths], *rows]
@@ -46,14 +35,6 @@ def text_table(
     ]
 
 
-def _fill(text: str, width: int) -> str:
-    return text + " " * (width - columns(text)) if columns(text) <= width else _cut(text, width)
-
-
-def _cut(text: str, width: int) -> str:
-    kept, used = "", 0
-    for one in text:
-        if used + columns(one) > width - 1:
-            break
-        kept, used = kept + one, used + columns(one)
-    return kept + "…" + " " * (width - used - 1)
+def _fill(text: str, size: int) -> str:
+    shown = cut(text, size)
+    return shown + " " * (size - width(shown))

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...module_utils._api.redact import without_userinfo
 from ...module_utils._api.timestamp import InvalidTime, parse_epoch
+from .._outbox.terminal import clean
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -18,8 +19,6 @@ _DAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 # Characters that no page, table or spreadsheet may contain, and halves of surrogate pairs.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-# They change the direction of the text around them: Unicode Standard Annex #9.
-_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _WEB_URL = re.compile(r"https?://(?P<host>[^\s/?#\\]+)(?:[/?#]\S*)?")
 _ISOLATE, _POP = "\u2068", "\u2069"
 
@@ -32,14 +31,9 @@ def text_from(value: Any) -> str:
     return text if text.isprintable() else _CONTROL.sub("\ufffd", text)
 
 
-def plain(value: Any) -> str:
-    """Return a value for a terminal: on one line, without characters that change directions."""
-    return " ".join(_DIRECTION.sub("", text_from(value)).split())
-
-
 def isolated(value: Any) -> str:
     """Return a value for a text without markup, so that its direction affects only itself."""
-    text = plain(value)
+    text = clean(text_from(value))
     return text if text.isascii() else f"{_ISOLATE}{text}{_POP}"
 
 

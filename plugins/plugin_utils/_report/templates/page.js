@@ -67,5 +67,6 @@
   }
   addEventListener("hashchange", reveal);
   show();
+  document.documentElement.className = "";
   reveal();
 }());

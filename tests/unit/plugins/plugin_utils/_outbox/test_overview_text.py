@@ -21,14 +21,13 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.overvi
     State,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.overview_text import (
-    WIDTH,
-    clean,
-    cut,
     overview_lines,
     shown_age,
     summary,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.terminal import (
+    WIDTH,
     width,
-    wrap,
 )
 from ansible_collections.aliops.cloudmonitor.tests.docs_examples import blocks, guide
 
@@ -116,25 +115,6 @@ def test_no_name_breaks_the_table(name: str, environment: str, problem: str, num
     ]
     assert before[0] == before[1]
     assert width(row[: row.rindex("waiting")]) == before[0]
-
-
-@given(st.text(), st.integers(1, 100))
-def test_a_cut_text_fits_and_shows_that_it_was_cut(text: str, limit: int) -> None:
-    shown = cut(clean(text), limit)
-
-    assert width(shown) <= limit
-    assert shown == clean(text) or shown.endswith("\u2026")
-
-
-@given(st.text(), st.integers(1, 60), st.integers(1, 4))
-def test_a_wrapped_text_fits_and_loses_nothing_but_what_an_ellipsis_stands_for(
-    text: str, limit: int, lines: int
-) -> None:
-    found = wrap(text, limit, lines)
-
-    assert 1 <= len(found) <= lines
-    assert all(width(line) <= limit for line in found)
-    assert "\u2026" in "".join(found) or " ".join(found) == clean(text)
 
 
 @pytest.mark.parametrize(

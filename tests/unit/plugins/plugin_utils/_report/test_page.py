@@ -97,7 +97,7 @@ def test_a_page_with_any_texts_has_the_elements_of_every_page(a: str, b: str, c:
         )
     )
 
-    assert len(found.named("script")) == len(found.named("style")) == 1
+    assert (len(found.named("script")), len(found.named("style"))) == (2, 1)
     assert found.named("img") == found.named("iframe") == found.named("object") == []
     known = re.compile(r"(#|https://example\.com/|data:,$)")
     for tag, attributes in found.elements:
@@ -110,16 +110,17 @@ def test_the_policy_of_the_page_permits_its_style_and_script_and_nothing_else() 
     html = page([finish("a", NOW - 60)])
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', html)
 
-    def digest(tag: str) -> str:
-        (text,) = re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
-        return b64encode(sha256(text.encode()).digest()).decode()
+    def sources(tag: str) -> str:
+        texts = re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        hashes = (b64encode(sha256(text.encode()).digest()).decode() for text in texts)
+        return " ".join(f"'sha256-{one}'" for one in hashes)
 
     assert policy.replace("&#39;", "'") == (
-        f"default-src 'none'; style-src 'sha256-{digest('style')}'; "
-        f"script-src 'sha256-{digest('script')}'; img-src data:; base-uri 'none'; "
+        f"default-src 'none'; style-src {sources('style')}; script-src {sources('script')}; "
+        "img-src data:; base-uri 'none'; "
         "form-action 'none'"
     )
-    (script,) = re.findall("<script>(.*?)</script>", html, re.DOTALL)
+    script = "".join(re.findall("<script>(.*?)</script>", html, re.DOTALL))
     assert len(script.encode()) < 5000
     assert not re.search(r"https?:|fetch|XMLHttp|import|url\(|@import|innerHTML|eval", script)
 
@@ -144,7 +145,7 @@ def test_an_empty_page_explains_how_to_get_data() -> None:
 
     assert "There are no deployments yet" in html
     assert "callbacks_enabled = aliops.cloudmonitor.deployment_events" in html
-    assert "<script>" not in html
+    assert html.count("<script>") == 1
     assert "<table" not in html
 
 
@@ -157,7 +158,7 @@ def test_ten_thousand_deployments_fit() -> None:
     assert html.count("<tr id=d") == 10_000
 
 
-@pytest.mark.parametrize(("limit", "length"), [(150_000, 10), (200_000, 3000)])
+@pytest.mark.parametrize(("limit", "length"), [(250_000, 10), (250_000, 3000)])
 def test_a_page_that_is_too_large_leaves_out_the_oldest(
     limit: int, length: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

