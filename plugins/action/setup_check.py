@@ -29,7 +29,10 @@ class ActionModule(ActionBase):
         """Check the set-up; return the lines to show and whether something is wrong."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _unused, args = self.validate_argument_spec(
-            argument_spec={"send": {"type": "bool", "default": True}}
+            argument_spec={
+                "send": {"type": "bool", "default": True},
+                "receipt": {"type": "bool", "default": False},
+            }
         )
         environ = dict(os.environ)
         extra = {
@@ -38,7 +41,8 @@ class ActionModule(ActionBase):
             if str(name).startswith("cloudmonitor_")
         }
         callback = read_settings(environ, extra, self._template_value)
-        result.update(Checkup(callback, environ, bool(self._task.check_mode)).run(args["send"]))
+        checkup = Checkup(callback, environ, bool(self._task.check_mode))
+        result.update(checkup.run(args["send"], args["receipt"]))
         return result
 
     def _template_value(self, value: Any) -> Any:

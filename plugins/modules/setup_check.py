@@ -24,6 +24,11 @@ options:
         the endpoint is there.
     type: bool
     default: true
+  receipt:
+    description: Whether to read the test event back, and to wait up to two minutes until it is visible.
+    type: bool
+    default: false
+    version_added: 1.1.0
 attributes:
   check_mode:
     description: Can run in check mode and say what would be done without doing it.

@@ -17,10 +17,11 @@ from typing import Any
 from ansible import constants as C
 from ansible.release import __version__ as core_version
 
-from ...module_utils._api.connection import Connection, parse_connection
+from ...module_utils._api.connection import Connection, parse_api_connection, parse_connection
 from ...module_utils._api.credentials import Credentials, resolve_credentials, with_id
 from ...module_utils._api.errors import CloudMonitorError, ConfigurationError
 from ...module_utils._api.redact import Redactor
+from ...module_utils._api.response import Delivered
 from ...module_utils._event_task import known_secrets
 from ...module_utils._options import CONNECTION_OPTIONS
 from ...module_utils._version import VERSION
@@ -28,6 +29,7 @@ from .._callback.reporter import check_durations
 from .._config import check_paths
 from .._deployment.content import Deployment
 from .._deployment.events import Naming
+from .._openapi.task import make_client
 from .._outbox.destination import given_destination, select
 from .._outbox.launch import CourierSettings, ProbeResult, probe
 from .._outbox.records import events_record
@@ -36,6 +38,7 @@ from .findings import (
     OK,
     SKIPPED,
     WRONG,
+    Attempt,
     Finding,
     advice,
     attempt_findings,
@@ -44,6 +47,8 @@ from .findings import (
     verdict_line,
 )
 from .reader import CALLBACK, CallbackSettings, secrets_in_file
+from .receipt import NAME as RECEIPT
+from .receipt import receipt_finding
 from .settings import (
     aligned,
     hidden_ids,
@@ -92,18 +97,24 @@ class Checkup:
         self._id_origin: str | None = None
         self._events_are_valid = True
         self._courier_can_start = False
+        self._attempt: Attempt | None = None
         self._enabled = CALLBACK in [
             str(name) for name in C.config.get_config_value("CALLBACKS_ENABLED")
         ]
         self._findings = [_versions(), check_signature(), check_library(), *callback.findings]
 
-    def run(self, send: bool) -> dict[str, Any]:
-        """Take all steps and return the result of the task. ``send``: send a test event."""
+    def run(self, send: bool, receipt: bool = False) -> dict[str, Any]:
+        """Take all steps and return the result of the task.
+
+        ``send``: send a test event. ``receipt``: read it back.
+        """
         self._check_values()
         self._check_key()
         self._check_callback()
         self._check_courier()
         self._check_service(self._reason_not_to_send(send))
+        if receipt:
+            self._check_receipt()
         return self._result()
 
     def _check_values(self) -> None:
@@ -216,21 +227,33 @@ class Checkup:
         if self._connection is None:
             return self._skip(_SETTINGS_FIRST, *names)
         try:
-            found = attempt_findings(
-                attempt(
-                    self._connection,
-                    None if reason else self._credentials,
-                    self._values["group_id"],
-                    self._environ,
-                    Redactor(self._secrets).text,
-                )
+            self._attempt = attempt(
+                self._connection,
+                None if reason else self._credentials,
+                self._values["group_id"],
+                self._environ,
+                Redactor(self._secrets).text,
             )
         except CloudMonitorError as exc:
             self._findings.append(error_finding("settings", exc))
             return self._skip(_SETTINGS_FIRST, *names)
+        found = attempt_findings(self._attempt)
         if reason:
             found.append(Finding("test event", SKIPPED, reason))
         self._findings += found
+        return None
+
+    def _check_receipt(self) -> None:
+        """Read the accepted test event back, with the settings of the connection."""
+        sent, key = self._attempt, self._credentials
+        if key is None or sent is None or not isinstance(sent.verdict, Delivered):
+            return self._skip("no test event was accepted", RECEIPT)
+        try:
+            client = make_client(parse_api_connection(self._values), key, self._environ)
+        except CloudMonitorError as exc:
+            self._findings.append(error_finding(RECEIPT, exc))
+            return None
+        self._findings.append(receipt_finding(client, sent, int(self._values["group_id"])))
         return None
 
     def _is_wrong(self, name: str) -> bool:

@@ -38,7 +38,8 @@ class Attempt:
     """One request: its result, and how many seconds our clock is ahead (None: not known).
 
     ``proxy``: the URL of the proxy, None without one. Without a signature (``signed`` is False),
-    the request only tests whether the endpoint answers.
+    the request only tests whether the endpoint answers. ``event_id``: the id in the content of the
+    test event, and ``sent_at`` its time in epoch seconds.
     """
 
     endpoint: str
@@ -47,6 +48,8 @@ class Attempt:
     skew: float | None
     signed: bool
     event: str = ""
+    event_id: str = ""
+    sent_at: float = 0.0
 
 
 def error_finding(name: str, error: CloudMonitorError, origin: str | None = None) -> Finding:

@@ -38,6 +38,7 @@ PLAYBOOK_VARIABLES = (
     "cloudmonitor_alerts_wait",
     "cloudmonitor_alerts_webhook",
     "cloudmonitor_api_endpoint",
+    "cloudmonitor_check_receipt",
     "cloudmonitor_check_send",
     "cloudmonitor_contact_groups",
     "cloudmonitor_report_format",

@@ -14,6 +14,7 @@ import socket
 import stat
 import sys
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -228,7 +229,7 @@ def attempt(
     that does not exist, and InvalidInput for an invalid ``group_id``.
     """
     recording = RecordingTransport(Transport(connection, environ))
-    described = ""
+    described, event_id, now = "", uuid.uuid4().hex, time.time()
     if credentials is None:
         headers = {"Content-Type": CONTENT_TYPE, "Date": http_date(time.time())}
         with suppress(TransportError):
@@ -237,9 +238,10 @@ def attempt(
         content = {
             "message": "This machine can report to Cloud Monitor. Nothing was deployed.",
             "controller": socket.gethostname(),
+            "check": event_id,
         }
         raw = {"name": EVENT, "content": json.dumps(content), "group_id": group_id}
-        event = parse_event(raw, time.time())
+        event = parse_event(raw, now)
         described = f"{event.name} in group {event.group_id}"
         patient = replace(connection, retries=min(connection.retries, 1))
         address = connection.source_ip or own_address()
@@ -252,4 +254,6 @@ def attempt(
         skew=recording.skew,
         signed=credentials is not None,
         event=described,
+        event_id=event_id,
+        sent_at=now,
     )

@@ -32,12 +32,15 @@ def test_the_commands_and_the_lists_are_as_the_guide_says(project: Checked) -> N
     without = reader.type("cloudmonitor_check_send=false")
     assert (without.rc, without.warnings) == (0, []), without.output
     assert len(project.receiver.events) == 1
+    receipt = reader.type("cloudmonitor_check_receipt=true")
+    assert (receipt.rc, receipt.warnings) == (0, []), receipt.output
     broken = reader.type(COMMAND, ALIBABA_CLOUD_ACCESS_KEY_ID=None)
     assert broken.rc == 2, broken.output
 
     names = list(shown(broken).checks)
     lists, checks = tables(GUIDE)
-    assert [name for row in checks[1:] for name in literals(row[0])] == names
+    documented = [name for row in checks[1:] for name in literals(row[0])]
+    assert documented == [*names, "receipt"] == list(shown(receipt).checks)
     (sample,) = blocks(GUIDE, "text")
     sampled = re.findall(r"^(?:ok|WRONG|skipped) +(\w+(?: event)?) ", sample.text, re.MULTILINE)
     assert sampled == names

@@ -10,6 +10,9 @@ source ../setup_receiver/receiver.sh
 
 play aliops.cloudmonitor.check "$@"
 expect deployment-check
+play aliops.cloudmonitor.check -e cloudmonitor_check_receipt=true "$@"
+expect deployment-check
+said 'the test event was visible after'
 play aliops.cloudmonitor.check -e cloudmonitor_check_send=false "$@"
 expect
 

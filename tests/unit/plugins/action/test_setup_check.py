@@ -26,7 +26,7 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.conftest import 
 def documented() -> set[str]:
     source = importlib.import_module(PACKAGE + "modules.setup_check")
     returned: dict[str, Any] = yaml.safe_load(source.RETURN)
-    assert set(yaml.safe_load(source.DOCUMENTATION)["options"]) == {"send"}
+    assert set(yaml.safe_load(source.DOCUMENTATION)["options"]) == {"receipt", "send"}
     return set(returned)
 
 
