@@ -149,7 +149,7 @@ def test_in_an_outage_it_fails_with_advice_and_loses_nothing(project: Project) -
     assert told(failed)[:4] == (0, 6, 0, False)
     assert f"The events are safe in {project.outbox}." in failed["msg"]
     assert (failed["failed"], failed["error"]["kind"]) == (True, "server_error")
-    assert project.receiver.url in failed["error"]["message"]
+    assert project.receiver.url in failed["msg"]
     assert "undelivered" not in failed
     assert len(project.waiting()) == 2
     project.receiver.set_faults([])

@@ -20,7 +20,7 @@ def flushed_message(flushed: Flushed, root: Path, error: CloudMonitorError | Non
     )
     if error is None:
         return numbers
-    text = f"{numbers} {error.brief}"
+    text = f"{numbers} {str(error).rstrip('.')}."
     if flushed.pending or flushed.dead_count:
         retry = " with dead: retry" if flushed.dead_count else ""
         text += f" The events are safe in {root}. After the cause is fixed, run flush_outbox again"

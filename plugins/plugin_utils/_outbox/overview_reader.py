@@ -246,7 +246,7 @@ def _records(lines: Iterable[Line]) -> Iterator[tuple[Line, dict[str, Any]]]:
 
 def _problem(folder: Folder) -> str | None:
     """Return what the last process reported about the delivery of a folder."""
-    return _short_text(folder.status(), "text")
+    return _text(folder.status().get("text"))
 
 
 def _moved(outbox: Outbox, now: float) -> Iterator[DamagedEntry]:
@@ -285,7 +285,7 @@ def _dead(outbox: Outbox, deployment: str, paths: list[Path], now: float) -> Ite
         letters=letters,
         events=events,
         kind=_text(last.get("kind")) or REFUSED,
-        reason=_short_text(last, "reason") or "unknown",
+        reason=_text(last.get("reason")) or "unknown",
         added_at=added_at,
         age=None if added_at is None else max(0.0, now - added_at),
         path=str(paths[0]),
@@ -358,11 +358,6 @@ def _history_names(outbox: Outbox) -> dict[str, _Name]:
 
 def _text(value: object) -> str | None:
     return value[:SMALL_BYTES] if isinstance(value, str) and value else None
-
-
-def _short_text(record: Mapping[str, Any], key: str) -> str | None:
-    """Return a problem in a few words if the record has them, or else in detail."""
-    return _text(record.get("brief")) or _text(record.get(key))
 
 
 def _number(value: object) -> float | None:

@@ -21,7 +21,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.flush_
 
 ROOT = Path("/o")
 ERROR = DeliveryError("It is down.", "connection", Outcome.OUTAGE)
-KEPT = f"{ERROR.brief} The events are safe in /o. After the cause is fixed, run flush_outbox again"
+KEPT = f"{ERROR} The events are safe in /o. After the cause is fixed, run flush_outbox again"
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ KEPT = f"{ERROR.brief} The events are safe in /o. After the cause is fixed, run 
         ((4, 0, 2), None, "Delivered 4, waiting 0, refused 2."),
         ((1, 3, 0), ERROR, f"Delivered 1, waiting 3, refused 0. {KEPT}."),
         ((0, 0, 2), ERROR, f"Delivered 0, waiting 0, refused 2. {KEPT} with dead: retry."),
-        ((0, 0, 0), ERROR, f"Delivered 0, waiting 0, refused 0. {ERROR.brief}"),
+        ((0, 0, 0), ERROR, f"Delivered 0, waiting 0, refused 0. {ERROR}"),
     ],
 )
 def test_a_message_has_the_numbers_and_after_a_failure_the_place_and_the_next_command(

@@ -71,7 +71,7 @@ def test_everything_in_the_outbox_is_shown_with_its_state(outbox: Outbox) -> Non
     assert 0 < (by_id["waiting"].next_attempt_in or 0) <= 42
     assert by_id["lost"].problem == "the run ended without a finish"
     (queue,) = found.queued
-    assert (queue.label, queue.events, queue.problem) == ("export", 3, DOWN.brief)
+    assert (queue.label, queue.events, queue.problem) == ("export", 3, str(DOWN))
     (dead,) = found.dead
     assert (dead.name, dead.letters, dead.events, dead.reason) == ("shop", 2, 4, "second")
     assert [(Path(one.path).name, one.moved) for one in found.damaged] == [("old", True)]
