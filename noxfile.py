@@ -146,12 +146,20 @@ def targets(session: nox.Session) -> None:
 @nox.session
 @NEWEST_AND_OLDEST
 def sanity(session: nox.Session, core: str) -> None:
-    """Run ansible-test sanity; on the oldest version, with the oldest Python of targets."""
+    """Run ansible-test sanity. The matrix adds more Pythons of targets, and pylint of tests."""
     if core == "oldest" and "3.8" not in PYTHONS:
         session.skip("Python 3.8 was not found, the oldest that modules run on")
     install(session, core, core)
-    imports = ("--python", "3.8", "--test", "compile", "--test", "import")
-    run_ansible_test(session, "sanity", *(imports if core == "oldest" else session.posargs))
+    if core == "oldest":
+        runs = [("--python", "3.8", "--test", "compile", "--test", "import")]
+    elif session.posargs:
+        runs = [tuple(session.posargs)]
+    else:
+        # pylint takes two minutes for the tests, which ruff and mypy check.
+        python = ("--python", str(session.python))
+        runs = [(*python, "--skip-test", "pylint"), ("--test", "pylint", "--exclude", "tests/")]
+    for arguments in runs:
+        run_ansible_test(session, "sanity", *arguments)
 
 
 @nox.session(python=NEWEST)
