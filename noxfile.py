@@ -123,8 +123,9 @@ def typing(session: nox.Session) -> None:
 def unit(session: nox.Session, core: str) -> None:
     """Run the unit tests. Arguments go to pytest, such as -k signature."""
     install(session, core, core)
+    few = ["--hypothesis-profile=few"] if core == "oldest" else []
     # Starting two processes takes longer than a few chosen tests.
-    run_pytest(session, *steps.with_folder("tests/unit", session.posargs or IN_PARALLEL))
+    run_pytest(session, *steps.with_folder("tests/unit", session.posargs or IN_PARALLEL), *few)
 
 
 @nox.session(allow_parallel=False)
@@ -235,7 +236,7 @@ def mutation(session: nox.Session) -> None:
     install(session, "mutation", "mutation")
     (source,) = TREE.glob(f"plugins/*/{session.posargs[0]}")
     test = "tests/unit" / source.relative_to(TREE).parent / f"test_{source.name}"
-    command = f"python -m pytest -qx -p no:cacheprovider --hypothesis-profile=mutation {test}"
+    command = f"python -m pytest -qx -p no:cacheprovider --hypothesis-profile=few {test}"
     database = fresh("mutation") / "session.sqlite"
     config = database.with_suffix(".toml")
     config.write_text(

@@ -23,6 +23,7 @@ from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as core_version
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
+    ConfigurationError,
     InvalidEvent,
     InvalidInput,
 )
@@ -62,10 +63,6 @@ EVENT_OPTIONS = (
 )
 
 
-class RoleError(Exception):
-    """The play or the role's variables are wrong, and nothing was deployed yet."""
-
-
 class ActionModule(ActionBase):
     """One step of the role."""
 
@@ -91,7 +88,7 @@ class ActionModule(ActionBase):
         )
         try:
             result.update(self._step(args["step"], args["wrapped"]))
-        except RoleError as error:
+        except ConfigurationError as error:
             result.update(failed=True, msg=str(error))
         result.setdefault("changed", False)
         return result
@@ -112,24 +109,29 @@ class ActionModule(ActionBase):
         play = self._play
         strategy = str(self._templar.template(play.strategy))
         if is_unsynchronized(strategy):
-            raise RoleError(
+            raise ConfigurationError(
                 f"The role does not work with the strategy {strategy}, because hosts do not wait"
-                " for each other. Use the strategy linear, or report with"
-                " aliops.cloudmonitor.deployment_event in separate plays before and after."
+                " for each other",
+                advice="Use the strategy linear, or report with"
+                " aliops.cloudmonitor.deployment_event in separate plays before and after.",
             )
         self._connection_options()
         for option in ("deployment_start_event", "deployment_finish_event"):
             if self._variable(option) is not None and not self._text(option).strip():
-                raise RoleError(f"{option}: is empty. Name the event.")
+                raise ConfigurationError("is empty", option=option, advice="Name the event.")
         name, host = self._text("deployment_name"), self._vars["inventory_hostname"]
         if not name.strip():
-            raise RoleError("deployment_name: is empty. Name the deployment.")
+            raise ConfigurationError(
+                "is empty", option="deployment_name", advice="Name the deployment."
+            )
         tasks_file = self._tasks_file() if wrapped else ""
         ledger = self._newest_ledger()
         if tasks_file and ledger.runs_file(play._uuid, host, tasks_file):
-            raise RoleError(
-                f"deployment_tasks_file: {tasks_file} would run itself, because a deployment inside"
-                ' it inherits its variables. Give the inner one another file, or "".'
+            raise ConfigurationError(
+                f"{tasks_file} would run itself, because a deployment inside it inherits its"
+                " variables",
+                option="deployment_tasks_file",
+                advice='Give the inner one another file, or "".',
             )
         deployment = ledger.joinable(play._uuid, name, host) or RoleDeployment(
             key=uuid.uuid4().hex,
@@ -146,9 +148,10 @@ class ActionModule(ActionBase):
         """Mark this host as taking part."""
         opened = self._vars.get("deployment__step") or {}
         if "key" not in opened:
-            raise RoleError(
+            raise ConfigurationError(
                 "A condition skips the role on the first host of the play, so nothing was reported"
-                " or deployed. Use include_role, where a condition applies to the role as a whole."
+                " or deployed",
+                advice="Use include_role, where a condition applies to the role as a whole.",
             )
         return {"key": opened["key"]}
 
@@ -299,34 +302,42 @@ class ActionModule(ActionBase):
         name = self._text("deployment_tasks_file")
         if not name:
             if not self._variable("deployment_roles"):
-                raise RoleError(
-                    "There is nothing to deploy. Set deployment_tasks_file, deployment_roles or"
-                    " both. Nothing was reported or deployed."
+                raise ConfigurationError(
+                    "There is nothing to deploy",
+                    advice="Set deployment_tasks_file, deployment_roles or both. Nothing was"
+                    " reported or deployed.",
                 )
             return ""
         path = Path(self._vars["playbook_dir"]) / Path(name).expanduser()
         if not path.is_file():
-            raise RoleError(
-                f"deployment_tasks_file: there is no file {path}. A relative path starts at the"
-                " playbook's directory. Nothing was reported or deployed."
+            raise ConfigurationError(
+                f"there is no file {path}",
+                option="deployment_tasks_file",
+                advice="A relative path starts at the playbook's directory. Nothing was reported"
+                " or deployed.",
             )
         # Ansible would end the run at a file that it cannot read, without running any always.
         if not isinstance(self._loader.load_from_file(str(path)), list):
-            raise RoleError(f"deployment_tasks_file: {path} is not a list of tasks.")
+            raise ConfigurationError(
+                f"{path} is not a list of tasks", option="deployment_tasks_file"
+            )
         return str(path)
 
     def _connection_options(self) -> dict[str, Any]:
-        """Return the connection options. Raises RoleError for unknown ones."""
+        """Return the connection options. Raises ConfigurationError for unknown ones."""
         options = self._variable("deployment_connection") or {}
         if not isinstance(options, Mapping):
-            raise RoleError("deployment_connection: must be a dictionary of options.")
+            raise ConfigurationError(
+                "must be a dictionary of options", option="deployment_connection"
+            )
         unknown = sorted(set(options) - CONNECTION_NAMES)
         if unknown:
             meant = nearest_name(str(unknown[0]), CONNECTION_NAMES)
-            question = "" if meant is None else f" Did you mean {meant}?"
-            raise RoleError(
-                f"deployment_connection: {', '.join(map(str, unknown))}: no such option.{question}"
-                f" It takes {', '.join(sorted(CONNECTION_NAMES))}."
+            question = "" if meant is None else f"Did you mean {meant}? "
+            raise ConfigurationError(
+                f"{', '.join(map(str, unknown))}: no such option",
+                option="deployment_connection",
+                advice=f"{question}It takes {', '.join(sorted(CONNECTION_NAMES))}.",
             )
         return dict(options)
 

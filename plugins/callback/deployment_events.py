@@ -378,7 +378,7 @@ try:
     )
     from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.reporter import (
         Reporter,
-        claim,
+        is_new_playbook,
     )
     from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
         check_options,
@@ -424,7 +424,7 @@ class CallbackModule(CallbackBase):
         """Report the start of a playbook."""
         with self._guard():
             path = str(playbook._file_name or "")
-            if path == "__adhoc_playbook__" or not claim(playbook):
+            if path == "__adhoc_playbook__" or not is_new_playbook(playbook):
                 return
             self._playbooks += 1
             self._play, self._loader = None, playbook._loader

@@ -29,8 +29,8 @@ def _shared() -> dict[str, Any]:
 def custom_event_spec() -> dict[str, Any]:
     """Return the argument specification of custom_event.
 
-    The members of ``events`` are raw and none is required: the events are checked by our own
-    code, which names the index of a wrong one.
+    The members of ``events`` are raw and optional here, because our own check names the index of
+    an invalid event.
     """
     event = {
         "name": {"type": "raw"},

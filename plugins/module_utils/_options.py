@@ -1,9 +1,9 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The connection options: their one definition, for modules, actions and the role.
+"""The definition of the connection options, for modules, actions and the role.
 
-The documentation fragment repeats it for people; a test holds the two together.
+The documentation fragment repeats it for people. A test compares the two.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class ConnectionOption:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that it goes by, its own first."""
+        """The name and its aliases."""
         return (self.name, *self.aliases)
 
     @property
     def is_credential(self) -> bool:
-        """True for the parts of an AccessKey, which come from one source as a whole."""
+        """True for the parts of an AccessKey, which all come from the same source."""
         return self.name in ("access_key_id", "access_key_secret", "security_token")
 
     def spec(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ CONNECTION_NAMES = frozenset(name for option in CONNECTION_OPTIONS for name in o
 
 
 def _environment_fallback(*names: str) -> str:
-    # ansible-core's env_fallback takes an empty variable for a value; here empty means unset.
+    # Here, an empty variable counts as unset. For ansible-core's env_fallback, it is a value.
     value = first_set(os.environ, names)
     if value is None:
         raise AnsibleFallbackNotFound
@@ -98,7 +98,7 @@ def connection_argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def without_empty(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``params`` without connection options that are empty: empty means unset."""
+    """Return ``params`` without empty connection options, because empty means unset."""
     return {
         name: value
         for name, value in params.items()
@@ -107,9 +107,9 @@ def without_empty(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def override_options(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``below`` with the options of ``above`` in their place, whichever name they go by.
+    """Return ``below``, overridden by the options of ``above``; an alias overrides its option.
 
-    The parts of an AccessKey are not mixed: with one of them above, none from below counts.
+    The parts of an AccessKey are not mixed: if ``above`` has one, those of ``below`` are ignored.
     """
     given = without_empty(above)
     there = [option for option in CONNECTION_OPTIONS if given.keys() & set(option.names)]
@@ -122,7 +122,7 @@ def override_options(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict
 def from_environment(params: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
     """Return the option values that ``environ`` supplies for options that ``params`` lacks.
 
-    Credentials are not among them: they come from one source as a whole.
+    Credentials are not included, because their parts must come from the same source.
     """
     found = {}
     for option in CONNECTION_OPTIONS:

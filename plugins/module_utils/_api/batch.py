@@ -16,7 +16,7 @@ from .errors import InvalidEvent
 from .event import Event
 
 MAX_EVENTS = 100
-MAX_BYTES = 500_000
+MAX_REQUEST_BYTES = 500_000
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ def batches(events: Iterable[Event], single: bool = False) -> list[Batch]:
     size = 2  # the brackets of the array
     for index, event in enumerate(events):
         part = event.encode()
-        if len(part) + 2 > MAX_BYTES:
+        if len(part) + 2 > MAX_REQUEST_BYTES:
             raise InvalidEvent(
                 f"the event has {len(part)} bytes as JSON, a request may have "
-                f"{MAX_BYTES - 2}; shorten the content",
+                f"{MAX_REQUEST_BYTES - 2}; shorten the content",
                 "content",
                 None if single else index,
             )
-        if group and (len(group) == MAX_EVENTS or size + 1 + len(part) > MAX_BYTES):
+        if group and (len(group) == MAX_EVENTS or size + 1 + len(part) > MAX_REQUEST_BYTES):
             done.append(_batch(group, parts))
             group, parts, size = [], [], 2
         size += len(part) + (1 if group else 0)

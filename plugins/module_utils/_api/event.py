@@ -197,7 +197,7 @@ def _shown(value: Any) -> str:
     try:
         return str(value)
     except ValueError:  # Python refuses to write an integer of more than 4,300 digits
-        return "a number of very many digits"
+        return "a number with more than 4,300 digits"
 
 
 def _kind(value: Any) -> str:

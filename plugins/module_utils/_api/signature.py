@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 r"""The request signature of Cloud Monitor's custom event API: pure, standard library only.
 
-Source: "Report custom events" of the Cloud Monitor documentation (HTTP, hmac-sha1), and
-what Alibaba Cloud's own Java SDK 0.1.8 puts on the wire::
+Sources: "Report custom events" in the Cloud Monitor documentation (HTTP, hmac-sha1), and the
+requests of Alibaba Cloud's Java SDK 0.1.8::
 
     SignString = VERB \n CONTENT-MD5 \n CONTENT-TYPE \n DATE \n headers \n resource
     Signature  = upper-hex(hmac-sha1(key=utf8(AccessKeySecret), utf8(SignString)))
@@ -26,7 +26,7 @@ _SIGNED_PREFIXES = ("x-cms", "x-acs")
 def content_md5(body: bytes) -> str:
     """Return the Content-MD5 header of ``body``: upper-case hexadecimal, not base64."""
     try:
-        # MD5 is the protocol's checksum; saying so keeps it available on FIPS hosts.
+        # The protocol uses MD5 as a checksum. The argument keeps it available on FIPS hosts.
         digest = hashlib.md5(body, usedforsecurity=False)
     except TypeError:  # Python 3.8 does not know the argument
         digest = hashlib.md5(body)
@@ -41,7 +41,7 @@ def http_date(epoch: float) -> str:
 def canonical_headers(headers: Iterable[tuple[str, str]]) -> str:
     """Return the CanonicalizedHeaders: every ``x-cms*`` and ``x-acs*`` header.
 
-    Names are lower-cased first and sorted then; spaces around names and values go.
+    Names are converted to lower case, then sorted. Spaces around names and values are removed.
     """
     pairs = [(name.strip().lower(), value.strip()) for name, value in headers]
     signed = sorted(pair for pair in pairs if pair[0].startswith(_SIGNED_PREFIXES))
@@ -66,7 +66,7 @@ def string_to_sign(
     headers: Iterable[tuple[str, str]],
     target: str,
 ) -> str:
-    """Return the SignString of a request; all parts as they go over the wire."""
+    """Return the SignString of a request. All arguments are exactly what is sent."""
     return "\n".join(
         (
             method,
@@ -95,7 +95,7 @@ def signed_headers(
 ) -> dict[str, str]:
     """Return the headers of one upload of ``body`` at ``epoch`` (seconds), signature included.
 
-    Date and signature belong to one try: build them anew for each.
+    The date and the signature are valid for one attempt. Build new headers for each one.
     """
     cms = {
         "x-cms-api-version": "1.0",

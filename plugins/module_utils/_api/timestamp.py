@@ -1,10 +1,10 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Times: the forms that users write, and the form that goes over the wire. Pure.
+"""Times: the formats that users write, and the format that the service accepts. Pure.
 
-The wire form ``yyyyMMdd'T'HHmmss.SSSZ`` (``20171023T144439.948+0800``) is the documented
-one of the ``time`` field of a custom event.
+The wire format ``yyyyMMdd'T'HHmmss.SSSZ`` (``20171023T144439.948+0800``) is the documented
+format of the ``time`` field of a custom event.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
-# From here on digits count milliseconds, below seconds; as seconds it would be the year 5138.
+# Numbers from here on are milliseconds, smaller ones are seconds. As seconds, this is in 5138.
 _MILLISECONDS_FROM = 100_000_000_000
 
 _DIGITS = re.compile(r"\d{1,15}(?:\.\d{1,9})?")
@@ -31,19 +31,19 @@ _FORMS = (
 
 
 class InvalidTime(ValueError):
-    """The text says what is wrong with a time and which forms there are."""
+    """A time is invalid. The text names the problem and the accepted formats."""
 
 
 def wire_time(value: Any) -> str:
-    """Return a time in the wire form, with milliseconds and its own UTC offset.
+    """Return a time in the wire format, with milliseconds and its original UTC offset.
 
-    ``value``: the wire form, ISO 8601 with or without an offset (then UTC), a datetime (as
-    YAML makes one; UTC without a zone), or epoch digits as number or text: milliseconds
-    from 1e11 on, seconds below. Raises InvalidTime.
+    ``value``: the wire format, ISO 8601 (UTC without an offset), a datetime as YAML creates it
+    (UTC without a zone), or epoch time as a number or text: milliseconds from 1e11 on, seconds
+    below. Raises InvalidTime.
     """
     moment = _moment(value)
     offset = moment.strftime("%z")
-    if len(offset) > 5:  # an offset with seconds has no wire form
+    if len(offset) > 5:  # the wire format has no seconds in an offset
         moment, offset = moment.astimezone(timezone.utc), "+0000"
     return f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03}{offset}"
 
@@ -55,7 +55,7 @@ def iso_time(epoch: float) -> str:
 
 
 def parse_epoch(value: Any) -> float:
-    """Return the epoch seconds of a time in any form that wire_time takes. Raises InvalidTime."""
+    """Return the epoch seconds of a time in a format that wire_time accepts. Raises InvalidTime."""
     return (_moment(value) - _EPOCH).total_seconds()
 
 
@@ -64,9 +64,7 @@ def _moment(value: Any) -> datetime:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
     if not 1970 <= moment.year <= 9998:
-        raise InvalidTime(
-            f"is {_shown(value)}, which lies outside the years 1970 to 9998; {_FORMS}"
-        )
+        raise InvalidTime(f"is {_shown(value)}, which is not in the years 1970 to 9998; {_FORMS}")
     return moment
 
 
@@ -127,4 +125,4 @@ def _shown(value: Any) -> str:
     try:
         return repr(str(value)[:60])
     except ValueError:  # Python refuses to write an integer of more than 4,300 digits
-        return "a number of very many digits"
+        return "a number with more than 4,300 digits"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._deployment.content import Failure
-from .stats import COUNTERS, Reading
+from .stats import COUNTERS, TaskCounts
 
 # A message may have megabytes. The reporter masks secrets in it and then cuts it much shorter.
 _TEXT_LIMIT = 65_536
@@ -34,7 +34,7 @@ def parse_failure(result: Any) -> Failure:
     )
 
 
-def read_counters(stats: Any) -> Reading:
+def read_counters(stats: Any) -> TaskCounts:
     """Return the counters of each host in Ansible's statistics, as they are now."""
     return {
         str(host): {name: int(getattr(stats, name).get(host, 0)) for name in COUNTERS}

@@ -43,7 +43,7 @@ from .._outbox.writer import OutboxWriter, WaitResult, run_record
 from .context_vars import Render, copy_variables
 from .held_signals import HeldSignals, held_signals
 from .playbooks import PlaybookFile
-from .stats import PlaybookEnd, PlaybookOutcome, Reading, playbook_outcome, reported_failures
+from .stats import PlaybookEnd, PlaybookOutcome, TaskCounts, playbook_outcome, reported_failures
 from .verbose import ATTEMPTS, RESULT, attempt_lines, delivered_line, undelivered_line
 
 _ID_LIMIT = 120
@@ -53,14 +53,14 @@ _FAILURE_LIMIT = 256
 # Of the names of variables in a warning, in characters.
 _NAMES_LIMIT = 60
 # By the objects themselves: the number that id() gives is used again for a later playbook.
-_claimed: weakref.WeakSet[Any] = weakref.WeakSet()
+_known_playbooks: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
-def claim(playbook: Any) -> bool:
-    """Return True once for each playbook: the plugin may be enabled under two names."""
-    if playbook in _claimed:
+def is_new_playbook(playbook: Any) -> bool:
+    """Return True once for each playbook, because the plugin may be enabled under two names."""
+    if playbook in _known_playbooks:
         return False
-    _claimed.add(playbook)
+    _known_playbooks.add(playbook)
     return True
 
 
@@ -108,7 +108,7 @@ class Reporter:
         self._pid = os.getpid()
         self._is_off = False
         self._announced = False
-        self._last_reading: Reading = {}
+        self._last_counts: TaskCounts = {}
         self._last_failures: dict[str, Failure] = {}
         self._deployment: Deployment | None = None
         self._redactor = Redactor(secrets_in_environment(environ))
@@ -200,7 +200,7 @@ class Reporter:
 
     def finish(
         self,
-        reading: Reading,
+        reading: TaskCounts,
         end: PlaybookEnd | None,
         variables: Mapping[str, Any],
         render: Render,
@@ -210,7 +210,7 @@ class Reporter:
         ``reading``: the statistics up to now; ``end``: how Ansible ends it, None if unknown.
         Returns the signal that ended the wait for the delivery, None without one.
         """
-        before, self._last_reading = self._last_reading, reading
+        before, self._last_counts = self._last_counts, reading
         deployment = self._deployment
         if deployment is None:
             return None

@@ -20,7 +20,7 @@ MOST_FAILURES = 10
 COUNTERS = ("ok", "failures", "dark", "changed", "skipped", "rescued", "ignored")
 
 # Host name -> counter -> number of tasks.
-Reading = Mapping[str, Mapping[str, int]]
+TaskCounts = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class PlaybookOutcome:
     failed_hosts: tuple[str, ...]
 
 
-def playbook_outcome(before: Reading, after: Reading, end: PlaybookEnd | None) -> PlaybookOutcome:
+def playbook_outcome(
+    before: TaskCounts, after: TaskCounts, end: PlaybookEnd | None
+) -> PlaybookOutcome:
     """Return what happened between two readings of the statistics.
 
     ``end`` decides whether the playbook failed. Without it, the statistics do. The numbers of

@@ -14,7 +14,7 @@ from ...module_utils._api.event import content_text
 from ...module_utils._api.timestamp import iso_time
 
 SCHEMA = "deployment/1"
-MAX_BYTES = 4000
+MAX_CONTENT_BYTES = 4000
 
 PHASES = ("start", "finish")  # of a task; the callback also reports ``overdue``
 FINAL_STATUSES = ("succeeded", "failed", "aborted")
@@ -132,16 +132,17 @@ def render(deployment: Deployment) -> str:
     A user's ``details`` are never cut: InvalidInput is raised when they do not fit.
     """
     text = _json(_members(deployment))
-    if _size(text) <= MAX_BYTES:
+    if _size(text) <= MAX_CONTENT_BYTES:
         return text
     for smaller in _smaller(deployment):
         text = _json({**_members(smaller), "truncated": True})
-        if _size(text) <= MAX_BYTES:
+        if _size(text) <= MAX_CONTENT_BYTES:
             return text
     raise InvalidInput(
-        f"are too large: with them the event has {_size(text)} bytes, {MAX_BYTES} are allowed",
+        f"are too large: with them the event has {_size(text)} bytes, {MAX_CONTENT_BYTES} are"
+        " allowed",
         option="details",
-        advice=f"Shorten them by {_size(text) - MAX_BYTES} bytes. No event was sent.",
+        advice=f"Shorten them by {_size(text) - MAX_CONTENT_BYTES} bytes. No event was sent.",
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ...module_utils._api.batch import MAX_BYTES, MAX_EVENTS
+from ...module_utils._api.batch import MAX_EVENTS, MAX_REQUEST_BYTES
 from ...module_utils._api.errors import DeliveryError
 from ...module_utils._api.event import Event
 from .dead_letters import EXPIRED, REFUSED, UNREADABLE
@@ -234,7 +234,7 @@ class Delivery:
         for line in islice(self._lines, 1 if self._single else None):
             count += len(line.events)
             size += line.size
-            is_full = batch and (count > MAX_EVENTS or size > MAX_BYTES)
+            is_full = batch and (count > MAX_EVENTS or size > MAX_REQUEST_BYTES)
             if is_full or self._why_give_up(line) is not None:
                 break  # the order stays
             batch.append(line)

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stage for reporters: an outbox, a receiver, and what they said."""
+"""Reporters of one outbox that deliver to a receiver, and their messages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KEY = {"ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET":
 
 
 class Scene:
-    """Reporters of one outbox and what they said; ``environ`` is theirs."""
+    """Reporters of one outbox, with their environment, warnings and other messages."""
 
     def __init__(self, outbox: Outbox, url: str) -> None:
         self.outbox = outbox
@@ -95,7 +95,7 @@ class Scene:
 
 @contextmanager
 def scene_of(outbox: Outbox, url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    """A place to report from, whose couriers have ended when this is over."""
+    """Provide a Scene, and end its couriers afterwards."""
     monkeypatch.setattr(atexit, "register", lambda _function: None)
     here = Scene(outbox, url)
     started: list[subprocess.Popen[bytes]] = []

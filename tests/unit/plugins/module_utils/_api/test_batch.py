@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api import batch as module
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.batch import (
-    MAX_BYTES,
     MAX_EVENTS,
+    MAX_REQUEST_BYTES,
     Batch,
     batches,
 )
@@ -61,18 +61,20 @@ def test_the_body_is_a_json_array_even_of_one_event() -> None:
 
 
 def test_a_request_may_have_just_the_bytes_that_are_allowed() -> None:
-    half = MAX_BYTES // 2
+    half = MAX_REQUEST_BYTES // 2
     fitting = [of_size(half - 2), of_size(half - 1)]
 
-    assert [len(batch.body) for batch in batches(fitting)] == [MAX_BYTES]
+    assert [len(batch.body) for batch in batches(fitting)] == [MAX_REQUEST_BYTES]
     assert len(batches([*fitting[:1], of_size(half)])) == 2
 
 
 def test_an_event_may_fill_a_request_but_not_burst_it() -> None:
-    assert [len(batch.body) for batch in batches([of_size(MAX_BYTES - 2)])] == [MAX_BYTES]
+    assert [len(batch.body) for batch in batches([of_size(MAX_REQUEST_BYTES - 2)])] == [
+        MAX_REQUEST_BYTES
+    ]
 
     with pytest.raises(InvalidEvent) as caught:
-        batches([event_of("c"), of_size(MAX_BYTES - 1)])
+        batches([event_of("c"), of_size(MAX_REQUEST_BYTES - 1)])
 
     assert (caught.value.index, caught.value.field) == (1, "content")
     assert "499999 bytes as JSON, a request may have 499998" in str(caught.value)
@@ -80,19 +82,19 @@ def test_an_event_may_fill_a_request_but_not_burst_it() -> None:
 
 def test_an_event_that_stood_by_itself_is_named_without_an_index() -> None:
     with pytest.raises(InvalidEvent, match=r"^content: the event has"):
-        batches([of_size(MAX_BYTES - 1)], single=True)
+        batches([of_size(MAX_REQUEST_BYTES - 1)], single=True)
 
 
 def test_bytes_are_counted_and_not_characters() -> None:
-    chinese = event_of("云" * (MAX_BYTES // 3))
+    chinese = event_of("云" * (MAX_REQUEST_BYTES // 3))
 
-    assert len(chinese.content) < MAX_BYTES < len(chinese.encode())
+    assert len(chinese.content) < MAX_REQUEST_BYTES < len(chinese.encode())
     with pytest.raises(InvalidEvent):
         batches([chinese])
 
 
 def test_the_limits_are_the_documented_ones() -> None:
-    assert (MAX_EVENTS, MAX_BYTES) == (100, 500_000)
+    assert (MAX_EVENTS, MAX_REQUEST_BYTES) == (100, 500_000)
 
 
 # With limits this small, a few events already make several requests.
@@ -103,7 +105,7 @@ EVENTS = st.lists(st.text('a部🚀"\\\n', max_size=90).map(event_of), max_size=
 def cut(events: list[Event]) -> list[Batch]:
     with (
         mock.patch.object(module, "MAX_EVENTS", SMALL_COUNT),
-        mock.patch.object(module, "MAX_BYTES", SMALL_BYTES),
+        mock.patch.object(module, "MAX_REQUEST_BYTES", SMALL_BYTES),
     ):
         return batches(events)
 

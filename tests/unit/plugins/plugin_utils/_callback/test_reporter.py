@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from cloudmonitor_receiver import Receiver
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.reporter import claim
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.reporter import (
+    is_new_playbook,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.stats import COUNTERS
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import Failure
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Folder
@@ -107,8 +109,8 @@ class Playbook:
 def test_every_playbook_is_reported_once_however_many_there_are() -> None:
     for _number in range(50):
         playbook = Playbook()
-        assert claim(playbook)
-        assert not claim(playbook)
+        assert is_new_playbook(playbook)
+        assert not is_new_playbook(playbook)
         del playbook
         gc.collect()
 

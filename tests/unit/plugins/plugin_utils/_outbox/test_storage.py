@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import tempfile
@@ -27,12 +28,15 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storag
     Folder,
     Outbox,
     OutboxError,
+    is_handover_requested,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     KINDS,
+    holder_of,
     in_place_of,
     left_behind,
     new_outbox,
+    release,
 )
 
 _RECORDS = st.lists(
@@ -484,3 +488,99 @@ def test_anything_in_place_of_journal_or_lock_is_damage(
 def test_the_time_is_that_of_the_file_system(outbox: Outbox) -> None:
     assert abs(outbox.present() - time.time()) < 60
     assert not list(outbox.root.glob(".probe*"))
+
+
+def test_only_one_holds_the_lock(outbox: Outbox) -> None:
+    folder = outbox.create("d1")
+    holder = holder_of(folder)
+    assert folder.lock() is None
+    release(holder)
+    lock = folder.lock()
+    assert lock is not None
+    assert not os.get_inheritable(lock)
+    os.close(lock)
+
+
+def test_who_asks_for_a_folder_is_heard_by_its_holder_until_it_is_handed_over(
+    outbox: Outbox,
+) -> None:
+    folder = outbox.create("d1")
+    lock = folder.lock()
+    assert lock is not None
+    assert not is_handover_requested(lock)
+    folder.request_handover()
+    folder.request_handover()
+    assert is_handover_requested(lock)
+    os.close(lock)
+
+    lock = folder.lock()
+    assert lock is not None
+    assert not is_handover_requested(lock), "that was another holder"
+    os.close(lock)
+
+
+def test_a_folder_that_is_gone_cannot_be_asked_for(outbox: Outbox) -> None:
+    folder = outbox.create("d1")
+    with pytest.raises(FileNotFoundError):
+        folder.request_handover()
+    assert list(folder.path.iterdir()) == []
+
+
+def test_the_lock_of_a_folder_that_was_removed_is_none(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = outbox.create("d1")
+    real = fcntl.flock
+
+    def lock_late(descriptor: int, how: int) -> None:
+        folder.remove()  # by its courier, just between opening and locking
+        real(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", lock_late)
+    before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
+
+    assert folder.lock() is None
+    assert not before or len(os.listdir("/proc/self/fd")) == before
+
+
+def test_who_looks_at_a_folder_while_it_is_removed_does_not_keep_it(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = outbox.create("d1")
+    folder.reserve()
+    real = os.rmdir
+
+    def look_first(path: Any, **named: Any) -> None:
+        if folder.path.exists():
+            (folder.path / "lock").touch()
+        real(path, **named)
+
+    monkeypatch.setattr(os, "rmdir", look_first)
+    folder.remove()
+
+    assert list(outbox.runs.iterdir()) == []
+
+
+def test_the_lock_of_a_folder_that_is_gone_is_an_error_and_makes_nothing(outbox: Outbox) -> None:
+    folder = outbox.create("d1")
+    folder.remove()
+
+    with pytest.raises(FileNotFoundError):
+        folder.lock()
+    assert not folder.exists()
+
+
+def test_removing_starts_with_the_journal(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = left_behind(outbox, finished=True)
+    removed: list[str] = []
+    real = os.unlink
+
+    def unlink(path: Any, **how: Any) -> None:
+        removed.append(Path(path).name)
+        real(path, **how)
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    folder.remove()
+
+    assert removed[0] == "journal", "what is half removed has nothing to deliver twice"
+    assert not folder.exists()
