@@ -8,8 +8,9 @@
 # usage: demo_run.sh FOLDER PYTHON VERSION STATE
 #
 # FOLDER is that of demo_receiver.sh, with website.yml and ansible.cfg in it. With the STATE
-# "hangs" the run is killed once it is under way. Exits with its status when everything that it
-# reported has arrived. When FOLDER goes, because the demo was interrupted, the run goes, too.
+# "hangs" the run is overdue after a second, and is killed once that was reported. Exits with its
+# status when everything that it reported has arrived. When FOLDER is removed, because the demo was
+# interrupted, the run is killed.
 set -eu
 umask 077
 
@@ -27,11 +28,22 @@ export ANSIBLE_CONFIG="$folder/ansible.cfg"
 ALIBABA_CLOUD_ACCESS_KEY_SECRET=$(cat secret)
 export ALIBABA_CLOUD_ACCESS_KEY_SECRET
 export CLOUDMONITOR_DEPLOYMENT_VERSION="$version"
+if [ "$state" = hangs ]; then
+    export CLOUDMONITOR_OVERDUE_AFTER=1
+fi
 
 "$python" -m ansible.cli.playbook -i localhost, -e "website_state=$state" website.yml &
 run=$!
+tries=0
 while kill -0 "$run" 2>/dev/null; do
-    if [ -e under-way ] || [ ! -e secret ]; then
+    if [ -e under-way ]; then
+        tries=$((tries + 1))
+        # If the event does not arrive, the demo shows at its end that it is missing.
+        if grep -q deployment-overdue events.jsonl 2>/dev/null || [ "$tries" -gt 100 ]; then
+            kill -9 "$run" 2>/dev/null || true
+        fi
+    fi
+    if [ ! -e secret ]; then
         kill -9 "$run" 2>/dev/null || true
     fi
     sleep 0.1

@@ -137,6 +137,7 @@ def test_demo_shows_every_event_and_leaves_nothing_behind(place: Place) -> None:
         "deployment-finish callback website 2.1.0 failed SOME s Try the page",
         "deployment-failure callback website 2.1.0 failed SOME s Try the page",
         "deployment-start callback website 2.2.0 running",
+        "deployment-overdue callback website 2.2.0 running SOME s",
         "deployment-finish callback website 2.2.0 aborted SOME s killed",
         "deployment-failure callback website 2.2.0 aborted SOME s killed",
         "deployment-start role shop 1.4.2 running",
@@ -148,7 +149,7 @@ def test_demo_shows_every_event_and_leaves_nothing_behind(place: Place) -> None:
         "deployment-finish task price-list 2026-11 succeeded SOME s articles 1",
         "page-cached task 250 events",
     ]
-    assert '"265 events in ' in output
+    assert '"266 events in ' in output
     assert "WARN" not in output, output
     assert "DEPRECAT" not in output, output
     assert "\\n" not in output.partition("TASK [What arrived]")[2]
@@ -173,7 +174,7 @@ def test_demo_never_talks_to_the_service_of_the_users_settings(place: Place) -> 
     )
 
     assert rc == 0, output
-    assert len(table(output)) == 16, output
+    assert len(table(output)) == 17, output
     # With -v this is also what the runs said whose output is not shown otherwise.
     assert "WARN" not in output, output
     assert "DEPRECAT" not in output, output

@@ -97,7 +97,7 @@ def tool() -> ModuleType:
 
 
 def test_the_tool_finds_the_table_in_the_output_of_the_demo(tool: ModuleType) -> None:
-    output = OUTPUT % json.dumps(["265 events", "", *TABLE, "", "A failure event:"])
+    output = OUTPUT % json.dumps(["266 events", "", *TABLE, "", "A failure event:"])
 
     assert tool.find_table(output) == TABLE
     with pytest.raises(ValueError, match="no table"):
