@@ -158,4 +158,4 @@ def test_a_wrong_accesskey_is_one_warning_and_the_run_does_not_suffer(
 
     assert ended.rc == 0
     (warning,) = ended.warnings
-    assert "aliops.cloudmonitor: events of this run were refused" in warning
+    assert "aliops.cloudmonitor: The signature was refused. Check the AccessKey." in warning
