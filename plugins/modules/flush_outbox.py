@@ -11,8 +11,9 @@ short_description: Deliver the events that earlier runs could not report to Alib
 version_added: 1.0.0
 author: aliops.cloudmonitor contributors (@aliops)
 description:
-  - The callback P(aliops.cloudmonitor.deployment_events#callback) stores events in an outbox until they are delivered. This module
-    delivers the waiting events, on the controller. Use it from cron, as the last step of a CI job, or by hand.
+  - The callback P(aliops.cloudmonitor.deployment_events#callback) stores events in an outbox until they are delivered. The role and
+    tasks with C(report_errors=queue) store the events that an outage holds up. This module delivers the waiting events, on the
+    controller. Use it from cron, as the last step of a CI job, or by hand.
   - A deployment that was interrupted together with its machine gets its finish, V(aborted) with the reason V(lost).
   - If a courier still works on a run that is over, the courier hands over its events. The module waits for it, O(timeout) and a
     little more in total. It does not touch active runs, or events for other credentials.

@@ -11,7 +11,6 @@ file, is kept in ``dead/<folder>.2.jsonl``, and so on. A folder's name has no pe
 from __future__ import annotations
 
 import errno
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from .files import (
     append_records,
     by_age,
     create_file,
+    encode_record,
     is_usable,
     keep_ranges,
     open_file,
@@ -55,16 +55,16 @@ class DeadLetters:
         self._announced = Announcements(folder / ".told")
         self._wait_seconds = _LOCK_SECONDS
 
-    def add(self, name: str, letter: dict[str, Any]) -> None:
-        """Keep an event of the folder ``name``. Raises OSError."""
+    def add(self, name: str, *letters: dict[str, Any]) -> None:
+        """Keep events of the folder ``name``, all at once. Raises OSError."""
         with self._locked() as locked:
             for path in self._paths(name):
                 with suppress(UnusableFile, FileExistsError):
                     if locked:
-                        append_records(path, letter, limit=_MAX_BYTES)
+                        append_records(path, *letters, limit=_MAX_BYTES)
                         return
                     if not os.path.lexists(path):  # the others may be rewritten right now
-                        create_file(path, json.dumps(letter, separators=(",", ":")) + "\n")
+                        create_file(path, b"".join(map(encode_record, letters)).decode("utf-8"))
                         return
         raise OSError(errno.EMFILE, f"{self._folder} has {_MAX_FILES} files of one deployment")
 

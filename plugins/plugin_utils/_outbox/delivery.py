@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from ...module_utils._api.batch import MAX_EVENTS, MAX_REQUEST_BYTES
@@ -245,15 +245,30 @@ class Delivery:
 
         Raises OSError and DamagedFolder.
         """
-        while self._lines:
-            line = self._lines[0]
-            why = self._why_give_up(line)
-            if why is None:
-                return
+        while given_up := self._first_given_up():
             with damage_reported(self.folder):
-                self._add_dead_letter(line, why)
-            self._pass(line)
+                letters = [self._dead_letter(line, why) for line, why in given_up]
+                self._outbox.dead_letters.add(self.folder.name, *letters)
+            for why, group in groupby(given_up, key=lambda one: one[1]):
+                self._log_given_up([line for line, _why in group], why)
+            for line, _why in given_up:
+                self._pass(line)
             self._remember()
+
+    def _first_given_up(self) -> list[tuple[_Line, Reason]]:
+        """Return the first lines that will not be sent, as many as a request could hold.
+
+        They are stored together: to sync thousands of refused events one by one takes minutes.
+        """
+        found: list[tuple[_Line, Reason]] = []
+        size = 0
+        for line in islice(self._lines, MAX_EVENTS):
+            why = self._why_give_up(line)
+            size += line.size
+            if why is None or (found and size > MAX_REQUEST_BYTES):
+                break
+            found.append((line, why))
+        return found
 
     def _why_give_up(self, line: _Line) -> Reason | None:
         """Return why a line will not be sent, None if it will be."""
@@ -274,7 +289,7 @@ class Delivery:
         with suppress(OSError):
             self.folder.set_delivered(self._done_to)
 
-    def _add_dead_letter(self, line: _Line, why: Reason) -> None:
+    def _dead_letter(self, line: _Line, why: Reason) -> dict[str, Any]:
         record = line.entry.record or {}
         refusal = self._refusals.get(line.entry.end)
         letter: dict[str, Any] = {
@@ -288,10 +303,12 @@ class Delivery:
         }
         if line.entry.record is None:
             letter["text"] = line.entry.text
-        self._outbox.dead_letters.add(self.folder.name, letter)
+        return letter
+
+    def _log_given_up(self, lines: Sequence[_Line], why: Reason) -> None:
         kind, reason = why
         if kind != REFUSED:  # the attempt that was refused has its line already
-            text = f"{event_count(len(line.events))}: {reason}"
+            text = f"{event_count(sum(len(line.events) for line in lines))}: {reason}"
             self._outbox.log.add(self.folder.name, LogDecision(kind), text)
 
     # How long lines have waited

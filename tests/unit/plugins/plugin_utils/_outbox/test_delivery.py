@@ -321,7 +321,7 @@ def test_a_line_that_cannot_be_read_is_kept_as_it_is_and_holds_nobody_up(outbox:
 
     assert service.accepted == ["a", "b"]
     [(_path, letters)] = all_letters(outbox)
-    assert [line.decision.value for line in outbox.log.lines()] == ["unreadable"] * len(letters)
+    assert {line.decision.value for line in outbox.log.lines()} == {"unreadable"}
     assert [letter["reason"] for letter in letters] == [
         "the line of the journal cannot be read"
     ] * 2

@@ -169,6 +169,19 @@ def test_only_the_refused_event_of_a_queue_becomes_a_dead_letter(outbox: Outbox)
     assert service.accepted == [f"e{number}" for number in range(250) if number != 120]
 
 
+def test_the_refused_events_of_a_request_become_dead_letters_in_one_write(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue_events(outbox, numbered(250), ORIGIN, ERROR)
+    syncs: list[int] = []
+    monkeypatch.setattr(os, "fsync", syncs.append)
+    flushed(outbox, Service(["signature"] * 3).send)
+
+    ((_path, letters),) = all_letters(outbox)
+    assert [letter["events"][0]["name"] for letter in letters] == [f"e{n}" for n in range(250)]
+    assert len(syncs) < 10
+
+
 def test_another_account_gets_nothing(outbox: Outbox) -> None:
     queue_events(outbox, numbered(1), ORIGIN, ERROR)
     (folder,) = outbox.folders()
