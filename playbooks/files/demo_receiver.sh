@@ -28,7 +28,7 @@ exec 3< log
 (
     RECEIVER_ACCESS_KEY_ID=demo-key RECEIVER_ACCESS_KEY_SECRET=$(cat secret) \
         "$python" -B "$here/cloudmonitor_receiver.py" --lifetime 180 \
-        --port-file port --events events.jsonl --requests requests.jsonl &
+        --port-file port --events events.jsonl --requests requests.jsonl --contact-group oncall &
     receiver=$!
     echo "$receiver" > pid
     while kill -0 "$receiver" 2>/dev/null; do

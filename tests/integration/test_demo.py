@@ -150,6 +150,7 @@ def test_demo_shows_every_event_and_leaves_nothing_behind(place: Place) -> None:
         "page-cached task 250 events",
     ]
     assert '"266 events in ' in output
+    assert '"3 failed deployments: shop 1.5.0, website 2.1.0, website 2.2.0"' in output
     assert "WARN" not in output, output
     assert "DEPRECAT" not in output, output
     assert "\\n" not in output.partition("TASK [What arrived]")[2]
