@@ -58,7 +58,6 @@ def test_the_status_is_shown_also_as_json_and_nothing_changes(project: Project) 
     assert (result["queued"][0]["events"], result["dead"][0]["letters"]) == (3, 2)
 
 
-@pytest.mark.newest_only
 def test_a_mistyped_variable_is_an_error_with_the_nearest_name(project: Project) -> None:
     mistyped = project.run(STATUS, "-e", "cloudmonitor_outbx=/nowhere")
 

@@ -9,8 +9,6 @@ import signal
 from datetime import datetime
 from typing import Any
 
-import pytest
-
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     FINISH,
     START,
@@ -19,8 +17,6 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
     say,
     until,
 )
-
-pytestmark = pytest.mark.newest_only
 
 OVERDUE = "deployment-overdue"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
 import yaml
 
 from ansible_collections.aliops.cloudmonitor.tests.docs_examples import blocks, guide
@@ -65,7 +64,6 @@ GITLAB = {
 }
 
 
-@pytest.mark.newest_only
 def test_the_variables_of_gitlab_arrive_in_the_events(project: Project) -> None:
     texts = (one.text for one in blocks(guide("ci-and-awx"), "yaml"))
     text = next(one for one in texts if "CI_COMMIT_TIMESTAMP" in one)
@@ -82,7 +80,6 @@ def test_the_variables_of_gitlab_arrive_in_the_events(project: Project) -> None:
         assert event["url"] == GITLAB["CI_PIPELINE_URL"]
 
 
-@pytest.mark.newest_only
 def test_a_wrong_commit_is_a_warning_of_the_callback_before_anything_is_deployed(
     project: Project,
 ) -> None:
