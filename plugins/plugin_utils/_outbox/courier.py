@@ -110,6 +110,8 @@ class Courier:
                 self._signals.wait(self._idle_seconds)
             if self._signals.terminated:
                 self._make_last_attempt()
+            else:
+                self._maintain_history(again=True)
         except Terminated:
             self._make_last_attempt()
         for held in self._held:
@@ -219,9 +221,9 @@ class Courier:
             delivery.folder.remove(held.lock)
             self._release(held)
 
-    def _maintain_history(self) -> None:
-        """Maintain the history once, when no event of the run waits."""
-        if not self._history_is_maintained and not self._own.delivery.pending:
+    def _maintain_history(self, again: bool = False) -> None:
+        """Maintain the history once when no event of the run waits, and at the end ``again``."""
+        if again or not (self._history_is_maintained or self._own.delivery.pending):
             self._history_is_maintained = True
             with contextlib.suppress(Exception):
                 self._outbox.history.maintain(time.time())

@@ -80,34 +80,34 @@ def previous(entry: Mapping[str, Any] | None, deployment_id: str) -> dict[str, A
 class Snapshot:
     """The content of ``current.json``: JSON with one deployment a line.
 
-    A deployment is found and replaced without parsing the others, because there may be
+    A deployment is found and replaced without parsing or copying the others, because there may be
     thousands, and every run does both.
     """
 
     def __init__(self, through: Positions, entries: Mapping[tuple[str, str | None], Any]) -> None:
         self.through = through
         lines = (_line(*key, entry) for key, entry in entries.items())
-        self._body = b",".join(b"\n" + line for line in lines)
+        # From the end of the first line, which has the positions, to the end of the file.
+        self._rest = b",".join(b"\n" + line for line in lines) + _TAIL
 
     @staticmethod
     def parse(text: bytes) -> Snapshot | None:
         """Return what is in a file, None if it is damaged or of another version."""
-        head, newline, rest = text.partition(b"\n")
-        found = parse_record((head + b"]}").decode("utf-8", "replace"))
-        if not newline or found is None or found.get("version") != _VERSION:
+        end = text.find(b"\n")
+        found = parse_record((text[:end] + b"]}").decode("utf-8", "replace"))
+        if end < 0 or found is None or found.get("version") != _VERSION:
             return None
-        rest = newline + rest
         through = _parse_positions(found.get("through"))
-        if not rest.endswith(_TAIL) or through is None:
+        if not text.endswith(_TAIL) or through is None:
             return None
         snapshot = Snapshot(through, {})
-        snapshot._body = rest[: -len(_TAIL)]
+        snapshot._rest = text[end:]
         return snapshot
 
     def dump(self) -> bytes:
         """Return the text of the file."""
         head = _json({"version": _VERSION, "through": self.through, "current": []})
-        return head[:-2] + self._body + _TAIL
+        return head[:-2] + self._rest
 
     def is_sound(self) -> bool:
         """Return whether all of it can be read."""
@@ -116,9 +116,9 @@ class Snapshot:
     def get(self, name: str, environment: str | None) -> dict[str, Any] | None:
         """Return the current deployment, None without one. Raises ValueError for damage."""
         begin, end = self._find(name, environment)
-        if begin < 0:
+        if begin == end:
             return None
-        entry = parse_record(self._body[begin:end].decode("utf-8", "replace"))
+        entry = parse_record(self._rest[begin:end].decode("utf-8", "replace"))
         if entry is None or not isinstance(entry.get("id"), str):
             raise ValueError("a line of it is not a deployment")
         return {key: value for key, value in entry.items() if key not in ("name", "environment")}
@@ -126,23 +126,32 @@ class Snapshot:
     def put(self, name: str, environment: str | None, entry: Mapping[str, Any] | None) -> None:
         """Replace the current deployment; with None there is no longer one."""
         begin, end = self._find(name, environment)
-        if begin < 0:
-            begin = end = len(self._body)
-        before, after = self._body[:begin], self._body[end:]
-        # A line begins with "\n" and all but the last end with ",".
-        before = before.removesuffix(b"\n").removesuffix(b",")
-        after = after.removeprefix(b",")
-        line = b"" if entry is None else b"\n" + _line(name, environment, entry)
-        self._body = b",".join(part for part in (before, line, after) if part)
+        if entry is not None:
+            line = _line(name, environment, entry)
+            if begin == end:
+                line = (b",\n" if begin else b"\n") + line
+        elif begin == end:
+            return
+        else:  # with the comma after it, or that of the line before
+            line = b""
+            if self._rest[end : end + 1] == b",":
+                begin, end = begin - 1, end + 1
+            else:
+                begin = max(0, begin - 2)
+        rest = memoryview(self._rest)
+        self._rest = b"".join((rest[:begin], line, rest[end:]))
 
     def _find(self, name: str, environment: str | None) -> tuple[int, int]:
-        """Return where the line of a deployment begins and ends, -1 if there is none."""
-        begin = self._body.find(b"\n" + _prefix(name, environment))
-        if begin < 0:
-            return -1, -1
-        end = self._body.find(b"\n", begin + 1)
-        last = end < 0
-        return begin + 1, len(self._body) if last else end - 1
+        """Return where the text of a deployment begins and ends.
+
+        Without one, both are the place to add it.
+        """
+        before = self._rest.find(b"\n" + _prefix(name, environment))
+        if before < 0:
+            place = len(self._rest) - len(_TAIL)
+            return place, place
+        end = self._rest.find(b"\n", before + 1)
+        return before + 1, end - 1 if self._rest[end - 1 : end] == b"," else end
 
 
 def _parse_positions(found: Any) -> Positions | None:

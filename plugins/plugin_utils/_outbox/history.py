@@ -46,6 +46,8 @@ _MONTH_BYTES = 1_073_741_824
 _CURRENT_BYTES = 67_108_864
 # What a run reads of the history at most, if current.json is missing or behind.
 _RUN_BYTES = 1_048_576
+# A run updates current.json only if it is small. Couriers and tasks update a larger one.
+_RUN_CURRENT_BYTES = 65_536
 _RUN_LOCK_SECONDS = 0.02
 _LOCK_SECONDS = 1.0
 _POLL_SECONDS = 0.002
@@ -103,7 +105,7 @@ class History:
             return f"{self.folder} cannot be written ({exc.strerror or exc})"
         with suppress(OSError), self._locked(_RUN_LOCK_SECONDS) as locked:
             if locked:
-                self._update_current(_RUN_BYTES)
+                self._update_current(_RUN_CURRENT_BYTES)
         return None
 
     def _append(self, path: Path, line: dict[str, Any]) -> None:
@@ -180,13 +182,15 @@ class History:
     def _update_current(self, limit: int | None) -> None:
         """Bring ``current.json`` up to date; the lock is held. Raises OSError.
 
-        ``limit``: how many bytes of the history may be read. None: as many as it takes, and what
-        is in the file is checked as a whole.
+        ``limit``: nothing is done if the file, or what is to be read of the history, has more
+        bytes. None: no limit, and what is in the file is checked as a whole.
         """
+        if limit is not None and _size([self.folder / CURRENT]) > limit:
+            return
         snapshot = self._read_current()
         if snapshot is not None and (limit is not None or snapshot.is_sound()):
             with suppress(ValueError, RecursionError):
-                found = self._since(snapshot.through, _RUN_BYTES)
+                found = self._since(snapshot.through, limit or _RUN_BYTES)
                 if found is not None:
                     self._add_lines(snapshot, *found)
                     return
@@ -318,7 +322,12 @@ def _is_end_of_line(path: Path, position: int) -> bool:
 
 
 def _size(paths: list[Path]) -> int:
-    return sum(os.lstat(path).st_size for path in paths)
+    """Return how many bytes files have, those that are there."""
+    total = 0
+    for path in paths:
+        with suppress(FileNotFoundError):
+            total += os.lstat(path).st_size
+    return total
 
 
 def _end(path: Path) -> float:

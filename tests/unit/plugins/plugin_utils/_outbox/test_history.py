@@ -170,6 +170,19 @@ def test_a_run_never_reads_a_long_history_as_a_whole(outbox: Outbox) -> None:
     assert (outbox.history.previous("gone", "production", "new") or {})["id"] == "old"
 
 
+def test_a_run_does_not_rewrite_a_long_current_json(outbox: Outbox) -> None:
+    write_history(outbox.root, (finish(f"{n}", NOW, name=f"s{n}") for n in range(1_000)))
+    outbox.history.maintain(NOW)
+    path = outbox.history.folder / CURRENT
+    written = path.read_bytes()
+    outbox.history.add(finish("a", NOW), "callback", NOW)
+
+    assert path.read_bytes() == written
+    assert before(outbox.history) == "a"
+    outbox.history.maintain(NOW)
+    assert current(outbox.history) == expected(outbox.history)
+
+
 def test_months_that_are_too_old_are_removed_and_forgotten(outbox: Outbox) -> None:
     write_history(
         outbox.root,
