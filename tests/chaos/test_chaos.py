@@ -24,6 +24,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.query import (
+    Filters,
+    query,
+)
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     FAILURE,
     FINISH,
@@ -210,5 +214,10 @@ def test_no_event_is_lost_and_no_finish_is_contradicted(
     print(f"{runs} runs in {time.monotonic() - began:.0f} s: {figures}")  # noqa: T201
     assert (lost, contradicted) == ([], []), f"seed {seed}"
     assert duplicates < MOST_DUPLICATES * len(counted), f"seed {seed}: {figures}"
+    history = query(project.outbox, Filters(), time.time() + 1)
+    assert {one["id"]: one["status"] for one in history.deployments} == {
+        one["id"]: one["status"] for one in map(json.loads, finishes(events))
+    }, f"seed {seed}"
+    assert (history.damaged, history.running) == (0, [])
     assert project.dead() == []
     assert sorted(path.name for path in project.outbox.glob("damaged/*")) == []

@@ -170,6 +170,12 @@ class Parent:
         os.kill(self.pid, how)
         self._process.communicate(timeout=10)
 
+    def end_input(self) -> None:
+        """Let it finish, without waiting for it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.stdin = None
+
     def end(self) -> None:
         """Let it finish. Returns when every process has closed its output."""
         self._process.communicate(timeout=20)
