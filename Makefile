@@ -16,7 +16,7 @@ help:
 	@echo 'make demo          install the collection and watch it report a deployment'
 	@echo 'make test          every check that a change has to pass'
 	@echo 'make quick         format, linters, types, and unit tests on the newest ansible-core'
-	@echo 'make format        rewrite the Python files in the project format'
+	@echo 'make format        rewrite the Python files in the project format, and generated tables'
 	@echo "make SESSION       one session, with arguments: make unit ARGS='-k signature'"
 	@echo "make nox           nox with any arguments: make nox ARGS='-s \"matrix(2.19)\" -- unit'"
 	@echo 'make clean         remove the cache folder of this checkout'

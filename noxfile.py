@@ -71,12 +71,13 @@ nox.options.sessions += ["targets", "sanity", "docs", "build-import-check"]
 
 @nox.session(python=NEWEST)
 def formatters(session: nox.Session) -> None:
-    """Check the format of the Python files; with the argument "fix", rewrite them."""
+    """Check the format of the Python files; "fix" rewrites them and the tables of the guides."""
     install(session, "lint")
     if session.posargs == ["fix"]:
         session.chdir(ROOT)
         session.run("ruff", "check", "--fix-only", "--select", "I", ".")
         session.run("ruff", "format", ".")
+        session.run("python", "tests/tools/docs_tables.py")
     else:
         run(session, "ruff", "format", "--diff", ".")
 

@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = "python tests/tools/docs_tables.py"
+COMMAND = "make format"
 
 _REGION = re.compile(
     r"(?P<begin><!-- begin: (?P<name>[\w ]+) -->\n)(?P<body>.*?)(?P<end><!-- end: (?P=name) -->)",

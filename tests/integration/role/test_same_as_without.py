@@ -152,17 +152,13 @@ ON_EVERY_CORE = [
 ]
 CASES = [
     Case("all_fail", Play(fails=("h1", "h2", "h3")), FAILED),
-    Case("first_unreachable", Play(gone=("h1",)), FAILED),
-    Case("serial_2_each_batch_in_part", _serial(SIX, ("h1", "h4", "h5")), FAILED),
     Case("role_twice_host_fails_between", Play("DEPLOY\n" + FAILED_EARLIER), OK + OK),
     Case("two_plays_of_one_name", Play(more=TWO_PLAYS), OK + FAILED),
-    Case("host_failed_earlier_serial", Play(FAILED_EARLIER, "serial: 2"), OK),
     Case("order_shuffle_serial", Play(keywords="order: shuffle\nserial: 1"), OK),
     Case("condition_and_failure", Play(WHEN_LEAVES_OUT_THE_FIRST, fails=("h3",)), FAILED),
     Case("skip_tags", Play(deploy=TAGGED, arguments=("--skip-tags", "left_out")), OK),
     Case("other_tags", Play(arguments=("--tags", "chosen")), ()),
     Case("limit", Play(keywords="serial: 1", arguments=("--limit", "h1,h2")), OK),
-    Case("max_fail_percentage_not_reached", Play(keywords="max_fail_percentage: 99"), OK),
 ]
 
 
