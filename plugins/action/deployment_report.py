@@ -32,6 +32,13 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.query
     Filters,
     query,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._openapi.deployments import (
+    MOST_EVENTS,
+    read_deployments,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._openapi.task import (
+    configured_session,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.formats import (
     as_csv,
@@ -74,9 +81,9 @@ class ActionModule(ActionBase):
         """Write the report, except in check mode. Raises CloudMonitorError."""
         target = check_file(args["path"] or f"deployments.{args['format']}")
         since = parse_since(args["since"], now)
-        outbox = _existing_outbox(find_outbox(args["outbox"], environ, configured_options()))
-        answer = query(outbox, Filters(since=since), now)
-        content = _content(answer, args["format"], outbox, now)
+        read = _read_service if args["source"] == "cloudmonitor" else _read_outbox
+        answer, source, note = read(args, environ, since, now)
+        content = _content(answer, args["format"], source, now)
         if not self._task.check_mode:
             write_file(target, content)
         lines = summary(answer, now)
@@ -87,11 +94,29 @@ class ActionModule(ActionBase):
             "deployments": answer.matched,
             "running": len(answer.running),
             "table": lines,
-            "msg": _written(str(target), len(content), self._task.check_mode),
+            "msg": _written(str(target), len(content), self._task.check_mode) + note,
         }
 
     def _environ(self) -> dict[str, str]:
         return task_environment(self)
+
+
+def _read_outbox(
+    args: Mapping[str, Any], environ: Mapping[str, str], since: float, now: float
+) -> tuple[Answer, Source, str]:
+    """Return what the outbox knows, its name, and an empty note. Raises CloudMonitorError."""
+    outbox = _existing_outbox(find_outbox(args["outbox"], environ, configured_options()))
+    return query(outbox, Filters(since=since), now), Source("the outbox", outbox), ""
+
+
+def _read_service(
+    _args: Mapping[str, Any], environ: Mapping[str, str], since: float, now: float
+) -> tuple[Answer, Source, str]:
+    """Return what Cloud Monitor knows, its name, and a note. Raises CloudMonitorError."""
+    session = configured_session(configured_options(), environ)
+    answer, truncated = read_deployments(session.api, Filters(since=since), now)
+    note = f" Only the newest {MOST_EVENTS:,} events were read." if truncated else ""
+    return answer, Source("Cloud Monitor", session.endpoint), note
 
 
 def _existing_outbox(path: str) -> str:
@@ -107,13 +132,13 @@ def _existing_outbox(path: str) -> str:
     return path
 
 
-def _content(answer: Answer, form: str, outbox: str, now: float) -> bytes:
+def _content(answer: Answer, form: str, source: Source, now: float) -> bytes:
     if form == "json":
-        text = as_json(answer, now, outbox)
+        text = as_json(answer, now, source.place)
     elif form == "csv":
         text = as_csv(answer)
     else:
-        text = render(answer, Source("the outbox", outbox), now)
+        text = render(answer, source, now)
     return text.encode("utf-8", "replace")
 
 

@@ -102,7 +102,7 @@ def deployment_report_spec() -> dict[str, Any]:
         "path": {"type": "path"},
         "since": {"type": "str", "default": "90"},
         "format": {"type": "str", "choices": ["html", "json", "csv"], "default": "html"},
-        "source": {"type": "str", "choices": ["history"], "default": "history"},
+        "source": {"type": "str", "choices": ["history", "cloudmonitor"], "default": "history"},
         "outbox": {"type": "path"},
     }
 

@@ -13,7 +13,8 @@ author: aliops.cloudmonitor contributors (@aliops)
 description:
   - Writes what was deployed into a file, for the playbook C(aliops.cloudmonitor.report). It may change at any time, so run the
     playbook.
-  - The file is written on the controller, from the history in the outbox. Nothing is sent.
+  - The file is written on the controller, from the history in the outbox or from the events that Cloud Monitor has. No event is
+    sent.
 options:
   path:
     description:
@@ -35,9 +36,10 @@ options:
     default: html
   source:
     description:
-      - Where the deployments come from. V(history) is the history in the outbox.
+      - Where the deployments come from. V(history) is the history in the outbox. V(cloudmonitor) reads the events back from Cloud
+        Monitor, with the connection of the callback.
     type: str
-    choices: [history]
+    choices: [history, cloudmonitor]
     default: history
   outbox:
     description:

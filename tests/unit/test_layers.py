@@ -45,7 +45,8 @@ FOLDERS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("plugin_utils/_check", ("plugin_utils", "module_utils"), ("ansible",)),
     (
         "plugin_utils/_openapi",
-        ("plugin_utils/_openapi", "module_utils"),
+        ("plugin_utils/_openapi", "plugin_utils/_history", "plugin_utils/_outbox/history",
+         "module_utils"),
         ("ansible.module_utils",),
     ),
     (

@@ -19,6 +19,11 @@ said "The report is $work/page.html"
 grep -F '<td class=succeeded>succeeded' "$work/page.html"
 expect
 
+CLOUDMONITOR_OUTBOX=$work/none play aliops.cloudmonitor.report -e cloudmonitor_report_source=cloudmonitor \
+    -e "cloudmonitor_report_path=$work/cloud.html" "$@"
+said 'deploy      production   1.4.2'
+grep -F '<td class=succeeded>succeeded' "$work/cloud.html"
+
 if play aliops.cloudmonitor.report -e "cloudmonitor_report_path=$work" "$@"; then
     exit 1
 fi

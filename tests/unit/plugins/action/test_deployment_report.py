@@ -14,8 +14,12 @@ from typing import Any
 
 import pytest
 import yaml
+from cloudmonitor_receiver import Credential, Receiver
 
 from ansible_collections.aliops.cloudmonitor.plugins.action import deployment_report
+from ansible_collections.aliops.cloudmonitor.plugins.action.custom_event import (
+    ActionModule as CustomEvent,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.action.deployment_report import ActionModule
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.action.tasks import run
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.conftest import PACKAGE
@@ -103,3 +107,33 @@ def test_an_outbox_without_a_history_gives_a_page_that_explains(environ: dict[st
 
     assert result["table"] == [result["table"][-1]]
     assert "There are no deployments yet" in Path("deployments.html").read_text("utf-8")
+
+
+def test_cloud_monitor_has_the_same_deployments_without_an_outbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(deployment_report, "configured_options", lambda: {"access_key_id": "an-id"})
+    now = time.time()
+    finishes = [histories.finish(f"{days}", now - days * DAY, version="1") for days in (1, 20, 100)]
+    with Receiver([Credential("an-id", "a-secret")]) as receiver:
+        service = {
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "a-secret",
+            "CLOUDMONITOR_ENDPOINT": receiver.url,
+            "CLOUDMONITOR_API_ENDPOINT": receiver.url,
+        }
+        for days, finish in zip((1, 20, 100), finishes, strict=True):
+            event = {"name": f"finish-{days}", "content": finish, "time": now - days * DAY}
+            key = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "an-id"}
+            assert run(CustomEvent, event, {**service, **key})["delivered"] == 1
+        theirs = run(ActionModule, {"source": "cloudmonitor", "format": "json"}, service)
+        assert (theirs["deployments"], theirs["running"]) == (2, 0), theirs
+        report = json.loads(Path("deployments.json").read_text("utf-8"))
+        assert (report["source"], "a-secret" in str(report)) == (receiver.url, False)
+        page = run(ActionModule, {"source": "cloudmonitor"}, service)
+        assert "Cloud Monitor" in Path(page["path"]).read_text("utf-8")
+        receiver.set_call_faults(["permission"])
+        refused = run(ActionModule, {"source": "cloudmonitor"}, service)
+
+    assert [one["id"] for one in report["deployments"]] == ["1", "20"]
+    assert (refused["failed"], refused["error"]["kind"]) == (True, "permission")
