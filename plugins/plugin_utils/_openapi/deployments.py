@@ -69,7 +69,7 @@ def history_from_events(
 
 
 def _has_texts(content: dict[str, Any], *names: str) -> bool:
-    """Return whether these members are texts, and the optional ones are as well."""
+    """Return whether these members are texts, and the optional ones are texts or missing."""
     optional = (content.get(name) for name in ("environment", "parent"))
     return all(isinstance(content.get(name), str) for name in names) and all(
         isinstance(value, (str, type(None))) for value in optional

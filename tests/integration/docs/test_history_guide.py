@@ -54,6 +54,11 @@ def test_a_rollback_deploys_the_version_before_and_the_history_shows_it(project:
     assert found["current"][0]["previous"]["version"] == "1.4.2"
     assert found["metrics"][0]["failed"] == {"failed": 0, "deployments": 3, "ratio": 0.0}
 
+    report = reader.type("cloudmonitor_report_source=cloudmonitor")
+    assert (report.rc, report.warnings) == (0, []), report.output
+    page = (project.folder / "deployments.html").read_text("utf-8")
+    assert ("1.4.2" in page, project.receiver.url in page) == (True, True)
+
 
 GITLAB = {
     "CI_COMMIT_REF_NAME": "v1.4.2",

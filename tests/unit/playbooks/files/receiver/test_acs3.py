@@ -6,12 +6,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from receiver.acs3 import check_call, is_call, signature
 from receiver.types import CallRefused, Credential, RawRequest
+
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.acs3 import (
+    canonical_query,
+    signed_call_headers,
+)
 
 KEYS = (Credential("an-id", "secret"), Credential("STS.an-id", "secret", "a-token"))
 NOW = 1698315752.0
@@ -54,6 +63,33 @@ def test_a_signed_call_is_accepted_with_its_parameters_decoded(key: Credential) 
         "PageNumber": "1",
         "SearchKeywords": "",
     }
+
+
+@given(
+    parameters=st.dictionaries(
+        st.text("AZaz.19", min_size=1), st.text(st.characters(codec="utf-8")), max_size=5
+    ),
+    encode=st.sampled_from([quote, quote_plus]),  # the second one as Alibaba Cloud's SDK sends it
+)
+def test_any_parameters_that_the_client_signs_are_accepted(
+    parameters: dict[str, str], encode: Callable[..., str]
+) -> None:
+    query = canonical_query(parameters)
+    headers = signed_call_headers(
+        "Any",
+        "2019-01-01",
+        "here",
+        query,
+        nonce="n",
+        epoch=NOW,
+        access_key_id=KEYS[1].id,
+        access_key_secret=KEYS[1].secret,
+        security_token=KEYS[1].token,
+    )
+    lines = tuple(f"{name}: {value}".encode() for name, value in headers.items())
+    sent = "&".join(f"{name}={encode(text, safe='')}" for name, text in parameters.items())
+
+    assert check_call(RawRequest("POST", f"/?{sent}", lines), KEYS, NOW, 900) == parameters
 
 
 def test_one_changed_byte_anywhere_is_refused() -> None:
