@@ -262,9 +262,13 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def pictures(session: nox.Session) -> None:
-    """Run the demo and draw the picture of its table: docs/images/demo.svg."""
-    install(session, "newest")
+    """Run the demo and the report, and make the pictures of them in docs/images."""
+    install(session, "browser")
     run(session, "python", TOOLS / "terminal_picture.py", ROOT / "docs" / "images" / "demo.svg")
+    if steps.find_chromium() is None:
+        session.skip("Chromium was not found: install it, or set CHROMIUM to its path")
+    env = {"PYTHONPATH": str(CACHE / "tree")}
+    run(session, "python", TOOLS / "report_pictures.py", ROOT / "docs" / "images", env=env)
 
 
 @nox.session(python=NEWEST)

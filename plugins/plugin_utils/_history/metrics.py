@@ -4,7 +4,7 @@
 """Metrics of the deployments of each service and environment. Pure.
 
 Every metric names its sample size, because a ratio of two deployments says little. The guide
-"Deployment history" defines each of them in the same words.
+"See what was deployed" defines each of them in the same words.
 """
 
 from __future__ import annotations

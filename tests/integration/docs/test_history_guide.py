@@ -10,7 +10,7 @@ import re
 
 import yaml
 
-from ansible_collections.aliops.cloudmonitor.tests.docs_examples import blocks, guide
+from ansible_collections.aliops.cloudmonitor.tests.docs_examples import blocks, guide, shell
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     Project,
     play,
@@ -58,6 +58,29 @@ def test_a_rollback_deploys_the_version_before_and_the_history_shows_it(project:
     assert (report.rc, report.warnings) == (0, []), report.output
     page = (project.folder / "deployments.html").read_text("utf-8")
     assert ("1.4.2" in page, project.receiver.url in page) == (True, True)
+
+
+@pytest.mark.newest_only
+def test_the_report_is_written_as_the_guide_shows(project: Project) -> None:
+    reader = Reader(guide("history"), project)
+    ended = project.run([play(say())])
+    assert ended.rc == 0, ended.output
+    outbox = {"CLOUDMONITOR_OUTBOX": str(project.outbox)}
+
+    first, second = (one.text for one in shell(guide("history")) if ".report" in one.text)
+    for command in (first, second):
+        ended = reader.run(command, **outbox)
+        assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert f"The report is {project.folder}/deployments.csv" in ended.output
+    page = (project.folder / "deployments.html").read_text("utf-8")
+    assert page.count("<tr id=d") == 1
+    assert (project.folder / "deployments.csv").read_bytes().count(b"\r\n") == 2
+
+    misspelled = first.strip() + " -e cloudmonitor_report_pat=other.html\n"
+    ended = reader.run(misspelled, **outbox)
+    assert ended.rc == 2
+    assert "cloudmonitor_report_path" in ended.output
+    assert not (project.folder / "other.html").exists()
 
 
 GITLAB = {
