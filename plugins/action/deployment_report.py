@@ -24,6 +24,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import
     task_environment,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
+    OUTBOX_VARIABLE,
     configured_options,
     find_outbox,
 )
@@ -105,7 +106,10 @@ def _read_outbox(
     args: Mapping[str, Any], environ: Mapping[str, str], since: float, now: float
 ) -> tuple[Answer, Source, str]:
     """Return what the outbox knows, its name, and an empty note. Raises CloudMonitorError."""
-    outbox = _existing_outbox(find_outbox(args["outbox"], environ, configured_options()))
+    named = args["outbox"] or environ.get(OUTBOX_VARIABLE)
+    # Other options of the callback may be wrong, and do not matter here.
+    configured = {} if named else configured_options()
+    outbox = _existing_outbox(find_outbox(named, environ, configured))
     return query(outbox, Filters(since=since), now), Source("the outbox", outbox), ""
 
 

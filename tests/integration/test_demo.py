@@ -151,6 +151,17 @@ def test_demo_shows_every_event_and_leaves_nothing_behind(place: Place) -> None:
     ]
     assert '"266 events in ' in output
     assert '"3 failed deployments: shop 1.5.0, website 2.1.0, website 2.2.0"' in output
+    (page,) = re.findall(r"in a browser: ([^\"]+)\"", output)
+    rows = re.findall(r"<tr id=d.*", Path(page).read_text("utf-8"))
+    shown = [re.findall(r"<th scope=row>(\S+?)<td>.*?<td class=(\w+)>", row)[0] for row in rows]
+    assert shown == [
+        ("price-list", "succeeded"),
+        ("shop", "failed"),
+        ("shop", "succeeded"),
+        ("website", "aborted"),
+        ("website", "failed"),
+        ("website", "succeeded"),
+    ]
     assert "WARN" not in output, output
     assert "DEPRECAT" not in output, output
     assert "\\n" not in output.partition("TASK [What arrived]")[2]
@@ -179,7 +190,9 @@ def test_demo_never_talks_to_the_service_of_the_users_settings(place: Place) -> 
     # With -v this is also what the runs said whose output is not shown otherwise.
     assert "WARN" not in output, output
     assert "DEPRECAT" not in output, output
+    # Neither events nor the history of the demo are in the outbox of the user.
     assert not (place.root / "users-outbox").exists()
+    assert not list(place.root.rglob("home/.ansible/aliops.cloudmonitor"))
 
 
 def test_a_demo_that_breaks_off_says_so_shows_no_secret_and_leaves_nothing(place: Place) -> None:

@@ -60,7 +60,6 @@ def test_a_rollback_deploys_the_version_before_and_the_history_shows_it(project:
     assert ("1.4.2" in page, project.receiver.url in page) == (True, True)
 
 
-@pytest.mark.newest_only
 def test_the_report_is_written_as_the_guide_shows(project: Project) -> None:
     reader = Reader(guide("history"), project)
     ended = project.run([play(say())])
