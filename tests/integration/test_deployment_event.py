@@ -47,7 +47,8 @@ def test_start_and_finish_tell_one_story(tasks: Tasks, receiver: Receiver) -> No
     run = tasks([START, finish("succeeded", details={"tickets": ["A-1"]})])
     started, finished = (result["deployment"] for result in run.results)
     assert list(finished) == [
-        "id", "name", "version", "environment", "status", "started_at", "finished_at", "duration_s",
+        "id", "name", "version", "environment", "commit", "repository", "committed_at", "url",
+        "previous", "status", "started_at", "finished_at", "duration_s",
     ]  # fmt: skip
     assert (started["status"], finished["status"]) == ("running", "succeeded")
     assert started["finished_at"] is None
