@@ -124,9 +124,12 @@ def test_a_mark_can_be_read_and_followed_with_the_keyboard(shower: Shower) -> No
 
 
 def test_on_paper_there_is_everything_and_no_controls(shower: Shower) -> None:
-    page = shower.show("typical").page
+    page = shower.show("typical", width=700).page  # A4 with margins of 12 mm
     page.emulate_media(media="print")
+    page.set_viewport_size({"width": 701, "height": 900})
 
+    widths = "[...document.querySelectorAll('html, .scroll')].map(e => e.scrollWidth)"
+    assert max(page.evaluate(widths)) <= 701
     assert page.locator("nav:visible, .filter:visible, .zoom > label:visible").count() == 0
     assert page.locator(".panel:visible .mark").count() > 20
     assert page.locator(".terms dd").first.is_visible()
