@@ -29,6 +29,7 @@ from .._callback.reporter import check_durations
 from .._config import check_paths
 from .._deployment.content import Deployment
 from .._deployment.events import Naming
+from .._deployment.provenance import parse_provenance
 from .._openapi.task import make_client
 from .._outbox.destination import given_destination, select
 from .._outbox.launch import CourierSettings, ProbeResult, probe
@@ -301,7 +302,8 @@ def _check_names(values: Mapping[str, Any]) -> None:
     """Check that events can be made of the settings. Raises InvalidInput."""
     naming = Naming.from_options(values)
     name = values["deployment_name"] or "check"
-    started = Deployment(id="check", name=name, started_at=0.0)
+    provenance = vars(parse_provenance(values, "deployment_"))
+    started = Deployment(id="check", name=name, started_at=0.0, **provenance)
     overdue = [replace(started, elapsed_s=1.0)] if values["overdue_after"] else []
     for deployment in (started, *overdue, replace(started, status="failed", finished_at=1.0)):
         events_record(deployment, naming, time.time())

@@ -148,6 +148,7 @@ def test_check_mode_makes_no_outbox_and_sends_no_event(
         ("CLOUDMONITOR_GROUP_ID", "-1", [], 1),
         ("CLOUDMONITOR_GROUP_ID", "one", [], 1),
         ("CLOUDMONITOR_START_EVENT", " ", [], 1),
+        ("CLOUDMONITOR_DEPLOYMENT_COMMIT", "v1.4.2", [], 1),
         ("CLOUDMONITOR_LINGER", "long", ["deployment-check"], 1),
         ("CLOUDMONITOR_LINGER", "-1", ["deployment-check"], 1),
         ("CLOUDMONITOR_TIMEOUT", "long", [], 0),
