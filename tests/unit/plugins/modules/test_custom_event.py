@@ -110,6 +110,8 @@ def test_an_outage_fails_or_warns(report_errors: str, monkeypatch: pytest.Monkey
     assert ended.failed is (report_errors == "fail")
     assert ended.result["changed"] is False
     assert len(ended.result["undelivered"]) == 1
-    assert ended.result["_warned"] == ([ended.result["msg"]] if report_errors == "warn" else [])
+    warning = "Cloud Monitor cannot be reached. The event was not delivered."
+    assert ended.result["_warned"] == ([warning] if report_errors == "warn" else [])
+    assert "Connection refused" in ended.result["msg"]
     assert "failed" not in ended.result
     assert "warnings" not in ended.result
