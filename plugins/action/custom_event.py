@@ -13,7 +13,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec impor
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event_task import (
     parse_event_options,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import EventAction
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import EventAction
 
 
 class ActionModule(EventAction):

@@ -13,13 +13,13 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors im
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import (
     custom_event_info_spec,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import EventAction
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._openapi.events import (
     Look,
     parse_query,
     wait_for_events,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._openapi.task import ApiSession
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import EventAction
 
 _LONGEST_WAIT = 24 * 3600
 

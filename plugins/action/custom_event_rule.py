@@ -12,7 +12,6 @@ from typing import Any
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import (
     custom_event_rule_spec,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import EventAction
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._openapi.rules import (
     check_contact_groups,
     check_group,
@@ -20,6 +19,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._openapi.rules
     write_rule,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._openapi.task import ApiSession
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import EventAction
 
 # Cloud Monitor documents no call that reads a rule.
 _BEFORE = "unknown, because no documented call reads a rule"

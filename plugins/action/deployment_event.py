@@ -17,7 +17,6 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec impor
     deployment_event_spec,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event_task import known_secrets
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import EventAction
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.events import (
     Naming,
     deployment_events,
@@ -30,7 +29,8 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.op
     deployment_result,
     parse_deployment,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._task_history import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import EventAction
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.history import (
     UNDELIVERED,
     TaskHistory,
 )

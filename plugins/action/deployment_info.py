@@ -20,10 +20,6 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.timestamp
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import (
     deployment_info_spec,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import (
-    plain,
-    task_environment,
-)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
     configured_options,
     find_outbox,
@@ -37,6 +33,10 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.query
     query,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import (
+    plain,
+    task_environment,
+)
 
 
 class ActionModule(ActionBase):

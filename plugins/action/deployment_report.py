@@ -19,20 +19,30 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors im
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import (
     deployment_report_spec,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import (
-    plain,
-    task_environment,
-)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
     OUTBOX_VARIABLE,
     configured_options,
     find_outbox,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.formats import (
+    as_csv,
+    as_json,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.output import (
+    check_file,
+    write_file,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.page import (
+    Source,
+    render,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.period import parse_start
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.query import (
     Answer,
     Filters,
     query,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.summary import summary
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._openapi.deployments import (
     MOST_EVENTS,
     read_deployments,
@@ -41,17 +51,10 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._openapi.task 
     configured_session,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.formats import (
-    as_csv,
-    as_json,
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import (
+    plain,
+    task_environment,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.output import (
-    check_file,
-    write_file,
-)
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.page import Source, render
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.period import parse_since
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.summary import summary
 
 
 class ActionModule(ActionBase):
@@ -81,7 +84,7 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         """Write the report, except in check mode. Raises CloudMonitorError."""
         target = check_file(args["path"] or f"deployments.{args['format']}")
-        since = parse_since(args["since"], now)
+        since = parse_start(args["since"], "since", now)
         read = _read_service if args["source"] == "cloudmonitor" else _read_outbox
         answer, source, note = read(args, environ, since, now)
         content = _content(answer, args["format"], source, now)

@@ -32,8 +32,10 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options impor
     CONNECTION_NAMES,
     override_options,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import task_environment
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._role_ledger import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import (
+    task_environment,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.role_ledger import (
     Ledger,
     RoleDeployment,
     RoleOutcome,

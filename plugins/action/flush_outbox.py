@@ -38,10 +38,6 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options impor
     from_environment,
     override_options,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import (
-    EventAction,
-    show_progress,
-)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
     check_paths,
     configured_options,
@@ -71,6 +67,10 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.sender
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
     Outbox,
     OutboxError,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import (
+    EventAction,
+    show_progress,
 )
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import InvalidInput
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import outbox_info_spec
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import EventAction
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
     configured_options,
     find_outbox,
@@ -24,6 +23,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.overvi
     summary,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import EventAction
 
 
 class ActionModule(EventAction):

@@ -10,10 +10,10 @@ from typing import Any
 
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import EventAction
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.reader import (
     check_extra_variables,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import EventAction
 
 
 class ActionModule(EventAction):

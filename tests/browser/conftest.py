@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.page import Source, render
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.page import (
+    Source,
+    render,
+)
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils import report_samples
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.histories import (
     finish,

@@ -33,12 +33,6 @@ FOLDERS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "plugin_utils/_history",
         ("plugin_utils/_history", "plugin_utils/_outbox", "plugin_utils/_deployment",
-         "module_utils/_api"),
-        (),
-    ),
-    (
-        "plugin_utils/_report",
-        ("plugin_utils/_report", "plugin_utils/_history", "plugin_utils/_outbox/terminal",
          "module_utils/_api", "module_utils/_version"),
         (),
     ),
@@ -56,11 +50,12 @@ FOLDERS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         ("ansible",),
     ),
     (
-        "plugin_utils",
-        ("plugin_utils/_task_queue", "plugin_utils/_config", "plugin_utils/_outbox",
+        "plugin_utils/_tasks",
+        ("plugin_utils/_tasks", "plugin_utils/_config", "plugin_utils/_outbox",
          "plugin_utils/_history", "plugin_utils/_deployment", "module_utils"),
         ("ansible",),
     ),
+    ("plugin_utils/_config.py", ("module_utils",), ("ansible",)),
     ("action", ("plugin_utils", "module_utils"), ("ansible",)),
     ("callback", ("plugin_utils", "module_utils"), ("ansible",)),
     ("modules", ("module_utils",), ("ansible.module_utils",)),
@@ -73,10 +68,10 @@ THIRD_PARTY = {
     "alibabacloud_credentials": ("module_utils/_api/credentials.py",),
     "jinja2": (
         "plugin_utils/_callback/context_vars.py",
-        "plugin_utils/_report/markup.py",
-        "plugin_utils/_report/page.py",
+        "plugin_utils/_history/markup.py",
+        "plugin_utils/_history/page.py",
     ),
-    "markupsafe": ("plugin_utils/_report/markup.py",),
+    "markupsafe": ("plugin_utils/_history/markup.py",),
 }
 
 

@@ -17,7 +17,6 @@ from ansible.plugins.loader import callback_loader
 from ansible.release import __version__ as core_version
 
 from ...module_utils._api.errors import ConfigurationError
-from .._action import plain
 from .._config import (
     SECTION,
     check_boolean,
@@ -27,6 +26,7 @@ from .._config import (
     without_empty_variables,
 )
 from .._deployment.facts import RUN_ID_VARIABLE
+from .._tasks.action import plain
 from .findings import NOTE, WRONG, Finding
 from .settings import (
     SECRETS,

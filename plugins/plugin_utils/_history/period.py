@@ -15,6 +15,24 @@ from ...module_utils._api.timestamp import InvalidTime, parse_epoch
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([mhdw])")
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_DAYS = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)(?: ?days?)?")
+
+
+def parse_start(value: str, option: str, now: float) -> float:
+    """Return the start of a period that ends now, in epoch seconds.
+
+    ``value``: a number of days, or a moment as in ``parse_moment``. Raises InvalidInput, which
+    names ``option``.
+    """
+    days = _DAYS.fullmatch(value.strip())
+    start = parse_moment(f"{days[1]}d" if days else value.strip(), option, now)
+    if start is None or start >= now:
+        raise InvalidInput(
+            f"is {value.strip()[:60]!r}, so the period is empty",
+            option=option,
+            advice="Use a time in the past, or a number of days above 0.",
+        )
+    return start
 
 
 def parse_moment(value: Any, option: str, now: float) -> float | None:

@@ -14,12 +14,12 @@ import pytest
 from ansible import context
 
 from ansible_collections.aliops.cloudmonitor.plugins.action import deployment_event
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils import _task_history
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.query import (
     Filters,
     query,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks import history
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.action.tasks import run
 
 
@@ -48,7 +48,7 @@ SECRET = "a-secret-of-thirty-characters"
 @pytest.fixture(autouse=True)
 def outbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outbox:
     place = tmp_path / "home" / "outbox"
-    monkeypatch.setattr(_task_history, "configured_options", lambda _names: {"outbox": str(place)})
+    monkeypatch.setattr(history, "configured_options", lambda _names: {"outbox": str(place)})
     return Outbox(place)
 
 

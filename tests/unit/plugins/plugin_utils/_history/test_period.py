@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import InvalidInput
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.period import (
     parse_moment,
+    parse_start,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.histories import DAY
 
@@ -47,3 +48,26 @@ def test_nothing_else_is_an_end_of_a_period(value: Any) -> None:
         return
     with pytest.raises(InvalidInput):
         parse_moment(value, "since", NOW)
+
+
+@pytest.mark.parametrize(
+    ("value", "since"),
+    [
+        ("90", NOW - 90 * DAY),
+        ("0.5", NOW - DAY / 2),
+        (" 7d ", NOW - 7 * DAY),
+        ("1 day", NOW - DAY),
+        ("2026-09-20", 1_789_862_400.0),
+        ("2026-09-20T08:00:00+08:00", 1_789_862_400.0),
+        ("99999", 0.0),
+    ],
+)
+def test_the_period_begins_some_days_ago_or_at_a_time(value: str, since: float) -> None:
+    assert parse_start(value, "since", NOW) == since
+
+
+@pytest.mark.parametrize("value", ["", "0", "-7", "yesterday", "2026-13-01", "2026-11-26"])
+def test_a_period_that_is_empty_or_unknown_is_an_error(value: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_start(value, "since", NOW)
+    assert caught.value.option == "since"

@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report import page as page_file
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.markup import link, value
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.page import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history import page as page_file
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.markup import link, value
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.page import (
     MAX_BYTES,
     Source,
     render,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.views import Link
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.views import Link
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils import (
     report_samples as samples,
 )

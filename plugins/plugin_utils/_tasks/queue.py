@@ -11,20 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..module_utils._api.credentials import given_credentials
-from ..module_utils._api.errors import (
+from ...module_utils._api.credentials import given_credentials
+from ...module_utils._api.errors import (
     CloudMonitorError,
     CredentialsError,
     DeliveryError,
     Outcome,
 )
-from ..module_utils._api.redact import Redactor
-from ..module_utils._event_task import Undelivered, error_result, known_secrets, queued_result
-from ._config import configured_options, find_outbox
-from ._deployment.content import Deployment
-from ._outbox.destination import Account, Selection, given_destination, select
-from ._outbox.queue import Origin, queue_events
-from ._outbox.storage import Outbox, OutboxError
+from ...module_utils._api.redact import Redactor
+from ...module_utils._event_task import Undelivered, error_result, known_secrets, queued_result
+from .._config import configured_options, find_outbox
+from .._deployment.content import Deployment
+from .._outbox.destination import Account, Selection, given_destination, select
+from .._outbox.queue import Origin, queue_events
+from .._outbox.storage import Outbox, OutboxError
 
 # Every machine may have a RAM role, so this provider alone is no sign of an AccessKey.
 _ANY_MACHINE = "ecs_ram_role:"

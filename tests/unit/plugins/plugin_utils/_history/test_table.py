@@ -8,12 +8,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.table import (
+    text_table,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.terminal import (
     clean,
     width,
-)
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.table import (
-    text_table,
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._role_ledger import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.role_ledger import (
     Ledger,
     RoleDeployment,
     find_later_hosts,

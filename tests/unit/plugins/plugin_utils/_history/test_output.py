@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
     ConfigurationError,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.output import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.output import (
     check_file,
     write_file,
 )

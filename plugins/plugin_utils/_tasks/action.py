@@ -16,18 +16,18 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils._api.connection import Connection
-from ..module_utils._api.credentials import Credentials
-from ..module_utils._api.errors import (
+from ...module_utils._api.connection import Connection
+from ...module_utils._api.credentials import Credentials
+from ...module_utils._api.errors import (
     CloudMonitorError,
     DeliveryError,
     InvalidInput,
     Outcome,
 )
-from ..module_utils._api.event import Event
-from ..module_utils._api.progress import Progress
-from ..module_utils._api.redact import Redactor
-from ..module_utils._event_task import (
+from ...module_utils._api.event import Event
+from ...module_utils._api.progress import Progress
+from ...module_utils._api.redact import Redactor
+from ...module_utils._event_task import (
     NOTHING_SENT,
     Sent,
     Undelivered,
@@ -36,12 +36,12 @@ from ..module_utils._event_task import (
     known_secrets,
     send_events,
 )
-from ..module_utils._options import (
+from ...module_utils._options import (
     from_environment,
     supplying_variable,
     without_empty,
 )
-from ._deployment.content import Deployment
+from .._deployment.content import Deployment
 
 _TARGET_MODULE = "aliops.cloudmonitor.custom_event"
 
@@ -191,7 +191,7 @@ def _keep_in_outbox(
 ) -> dict[str, Any] | None:
     """Queue events that were not delivered, see TaskQueue."""
     # Only here: tasks are many, and outages are few.
-    from ._task_queue import TaskQueue
+    from .queue import TaskQueue
 
     return TaskQueue(params, environ, deployment).keep(left)
 

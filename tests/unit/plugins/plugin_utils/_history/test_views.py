@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.views import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.views import (
     MAX_ENVIRONMENTS,
     MAX_SERVICES,
     MEASURE_NAMES,

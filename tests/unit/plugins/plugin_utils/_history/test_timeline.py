@@ -8,7 +8,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.timeline import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.timeline import (
     COLUMNS,
     MAX_LANES,
     Point,

@@ -16,7 +16,10 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec impor
     custom_event_spec,
     deployment_event_spec,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._action import EventAction, plain
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import (
+    EventAction,
+    plain,
+)
 
 
 class Text(str):

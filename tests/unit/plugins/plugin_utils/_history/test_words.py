@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.words import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.words import (
     age_words,
     duration_words,
     isolated,

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.summary import (
+    MAX_ROWS,
+    summary,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.terminal import (
     WIDTH,
     width,
-)
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.summary import (
-    MAX_ROWS,
-    summary,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils import (
     report_samples as samples,

@@ -30,14 +30,14 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._event_task im
     Undelivered,
     outage_noted,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils import _task_queue
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import (
     Deployment,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.delivery import Delivery
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.records import QueueRecord
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._task_queue import TaskQueue
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks import queue
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.queue import TaskQueue
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.action.tasks import run
 
 SECRET = "the-secret-of-the-key"
@@ -52,7 +52,7 @@ Configured = dict[str, Any]
 def configured(monkeypatch: pytest.MonkeyPatch) -> Configured:
     """What ansible.cfg sets for the callback."""
     found: Configured = {}
-    monkeypatch.setattr(_task_queue, "configured_options", lambda _names: found)
+    monkeypatch.setattr(queue, "configured_options", lambda _names: found)
     return found
 
 

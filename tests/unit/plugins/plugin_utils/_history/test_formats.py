@@ -12,7 +12,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.formats import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.formats import (
     COLUMNS,
     as_csv,
     as_json,

@@ -11,11 +11,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..module_utils._api.errors import CloudMonitorError
-from ..module_utils._api.event import Event
-from ._config import configured_options, find_history_keep, find_outbox
-from ._deployment.content import Deployment
-from ._outbox.storage import Outbox
+from ...module_utils._api.errors import CloudMonitorError
+from ...module_utils._api.event import Event
+from .._config import configured_options, find_history_keep, find_outbox
+from .._deployment.content import Deployment
+from .._outbox.storage import Outbox
 
 # The delivery of a finish that the service did not accept, if no outbox keeps it.
 UNDELIVERED = "refused"

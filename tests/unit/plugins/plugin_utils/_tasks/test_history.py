@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.event import parse_event
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils import _task_history
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import (
     Deployment,
     render,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._task_history import TaskHistory
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks import (
+    history as task_history,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.history import TaskHistory
 
 ONE = Deployment("d1", "shop", "succeeded", version="1", started_at=1.0, finished_at=2.0)
 FINISH = parse_event({"name": "deployment-finish", "content": render(ONE)}, 2.0)
@@ -24,7 +26,7 @@ FINISH = parse_event({"name": "deployment-finish", "content": render(ONE)}, 2.0)
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(_task_history, "configured_options", lambda _names: {})
+    monkeypatch.setattr(task_history, "configured_options", lambda _names: {})
     return tmp_path / "home" / "outbox"
 
 

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.markup import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.markup import (
     FOLDED_FROM,
     link,
     value,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._report.views import Link
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.views import Link
 
 
 def test_a_long_text_is_folded_and_complete() -> None:
