@@ -10,10 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
-    CloudMonitorError,
     InvalidInput,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.timestamp import iso_time
@@ -33,37 +30,22 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._history.query
     query,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import (
-    plain,
-    task_environment,
-)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import EventAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(EventAction):
     """Reads the history and the outbox, and changes nothing."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
+    nothing: Mapping[str, Any] = {"changed": False}
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    def report(
+        self, args: dict[str, Any], environ: Mapping[str, str], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
         """Return what is known about deployments."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        given = {name: value for name, value in plain(self._task.args).items() if value != ""}
-        self._task.args = given  # an empty value is treated as unset
-        _unused, args = self.validate_argument_spec(argument_spec=deployment_info_spec())
-        try:
-            result.update(_read(args, self._environ(), time.time()))
-        except CloudMonitorError as exc:
-            result.update(failed=True, msg=str(exc), error=exc.as_result())
-        result["changed"] = False
-        return result
-
-    def _environ(self) -> dict[str, str]:
-        return task_environment(self)
+        del task_vars  # nothing of the host is needed
+        given = {name: value for name, value in args.items() if value != ""}  # empty means unset
+        params = self.validated(given, deployment_info_spec(), environ)
+        return {"changed": False, **_read(params, environ, time.time())}
 
 
 def _read(args: Mapping[str, Any], environ: Mapping[str, str], now: float) -> dict[str, Any]:

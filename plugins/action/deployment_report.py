@@ -10,10 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
-    CloudMonitorError,
     ConfigurationError,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._argspec import (
@@ -51,43 +48,26 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._openapi.task 
     configured_session,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import (
-    plain,
-    task_environment,
-)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._tasks.action import EventAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(EventAction):
     """Writes the report. Fails with a message, and never leaves half of a file."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
+    nothing: Mapping[str, Any] = {"changed": False}
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    def report(
+        self, args: dict[str, Any], environ: Mapping[str, str], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
-        """Write the report and return its path and the short table."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        given = {name: value for name, value in plain(self._task.args).items() if value != ""}
-        self._task.args = given  # an empty value is treated as unset
-        _unused, args = self.validate_argument_spec(argument_spec=deployment_report_spec())
-        try:
-            result.update(self._report(args, self._environ(), time.time()))
-        except CloudMonitorError as exc:
-            result.update(failed=True, changed=False, msg=str(exc), error=exc.as_result())
-        return result
-
-    def _report(
-        self, args: Mapping[str, Any], environ: Mapping[str, str], now: float
-    ) -> dict[str, Any]:
-        """Write the report, except in check mode. Raises CloudMonitorError."""
-        target = check_file(args["path"] or f"deployments.{args['format']}")
-        since = parse_start(args["since"], "since", now)
-        read = _read_service if args["source"] == "cloudmonitor" else _read_outbox
-        answer, source, note = read(args, environ, since, now)
-        content = _content(answer, args["format"], source, now)
+        """Write the report, except in check mode; return its path and the short table."""
+        del task_vars  # nothing of the host is needed
+        given = {name: value for name, value in args.items() if value != ""}  # empty means unset
+        params, now = self.validated(given, deployment_report_spec(), environ), time.time()
+        target = check_file(params["path"] or f"deployments.{params['format']}")
+        since = parse_start(params["since"], "since", now)
+        read = _read_service if params["source"] == "cloudmonitor" else _read_outbox
+        answer, source, note = read(params, environ, since, now)
+        content = _content(answer, params["format"], source, now)
         if not self._task.check_mode:
             write_file(target, content)
         lines = summary(answer, now)
@@ -100,9 +80,6 @@ class ActionModule(ActionBase):
             "table": lines,
             "msg": _written(str(target), len(content), self._task.check_mode) + note,
         }
-
-    def _environ(self) -> dict[str, str]:
-        return task_environment(self)
 
 
 def _read_outbox(

@@ -19,7 +19,15 @@ from .credentials import Credentials
 from .errors import DeliveryError, Outcome
 from .event import Event
 from .redact import Redactor
-from .response import Delivered, Refused, Response, Retry, SendResult, classify
+from .response import (
+    Delivered,
+    Refused,
+    Response,
+    Retry,
+    SendResult,
+    classify,
+    error_fields,
+)
 from .signature import signed_headers
 from .transport import TransportError
 
@@ -175,25 +183,13 @@ class Client:
         return classify(response, now, self._redactor.text, is_temporary(self._credentials))
 
     def _error(self, result: Retry | Refused, delivered: int, total: int) -> DeliveryError:
-        advice = result.advice
-        after = result.after if isinstance(result, Retry) else None
-        if after is not None:
-            advice = f"The service asked to wait {round(after)} s. {advice}"
-        redact, answer = self._redactor.text, result.answer
-        return DeliveryError(
-            redact(
-                f"Cloud Monitor ({self._connection.endpoint}) accepted {delivered} of {total} "
-                f"events: {result.problem}"
-            ),
-            result.kind,
-            result.outcome,
-            advice=redact(advice),
-            http_status=answer.http_status,
-            code=answer.code,
-            message=redact(answer.message or result.problem),
-            request_id=answer.request_id,
-            after=after,
+        redact = self._redactor.text
+        problem = (
+            f"Cloud Monitor ({self._connection.endpoint}) accepted {delivered} of {total} events: "
+            f"{result.problem}"
         )
+        fields = error_fields(result, redact)
+        return DeliveryError(redact(problem), result.kind, result.outcome, **fields)
 
 
 _ADVICE = {

@@ -118,7 +118,9 @@ class ServiceError(CloudMonitorError):
         request_id: str | None = None,
         after: float | None = None,
     ) -> None:
-        super().__init__(problem, advice=advice, brief=brief)
+        super().__init__(
+            problem, advice=advice, brief=brief or self._default_brief(kind, http_status)
+        )
         self.kind = kind
         self.outcome = outcome
         self.http_status = http_status
@@ -126,6 +128,12 @@ class ServiceError(CloudMonitorError):
         self.message = message
         self.request_id = request_id
         self.after = after
+
+    @staticmethod
+    def _default_brief(kind: str, http_status: int | None) -> str | None:
+        """Return the text for a warning, None for problem and advice."""
+        del kind, http_status
+        return None
 
     def as_result(self) -> dict[str, Any]:
         """Return the ``error`` value of a task's result; ``message`` is the service's text."""
@@ -162,35 +170,11 @@ _WITH_STATUS = ("server_error", "redirect", "not_the_service", "bad_request", "r
 class DeliveryError(ServiceError):
     """The service did not accept the events. ``outcome``: what this means for them."""
 
-    def __init__(
-        self,
-        problem: str,
-        kind: str,
-        outcome: Outcome,
-        *,
-        advice: str = "",
-        brief: str | None = None,
-        http_status: int | None = None,
-        code: str | None = None,
-        message: str = "",
-        request_id: str | None = None,
-        after: float | None = None,
-    ) -> None:
-        """``brief``: the text for a warning, None for that of ``kind``."""
+    @staticmethod
+    def _default_brief(kind: str, http_status: int | None) -> str:
         happened, hint = _BRIEFS.get(kind, ("The delivery failed unexpectedly", ""))
         status = f" (HTTP {http_status})" if kind in _WITH_STATUS and http_status else ""
-        super().__init__(
-            problem,
-            kind,
-            outcome,
-            advice=advice,
-            brief=brief or f"{happened}{status}. {hint}".rstrip(),
-            http_status=http_status,
-            code=code,
-            message=message,
-            request_id=request_id,
-            after=after,
-        )
+        return f"{happened}{status}. {hint}".rstrip()
 
     @property
     def keep(self) -> bool:

@@ -20,7 +20,7 @@ from .connection import Connection
 from .credentials import Credentials
 from .errors import ServiceError
 from .redact import Redactor
-from .response import Refused, Response, Retry
+from .response import Refused, Response, Retry, error_fields
 from .transport import TransportError
 
 VERSION = "2019-01-01"
@@ -131,23 +131,11 @@ class OpenApi:
         return classify_call(response, action, now, self._redactor.text, is_temporary(key))
 
     def _error(self, action: str, result: Retry | Refused) -> ServiceError:
-        redact, answer, advice = self._redactor.text, result.answer, result.advice
-        if answer.http_status is None:
-            advice = _ADVICE.get(result.kind, advice)
-        after = result.after if isinstance(result, Retry) else None
-        if after is not None:
-            advice = f"The service asked to wait {round(after)} s. {advice}"
-        return ServiceError(
-            redact(f"{action} failed at {self._connection.endpoint}: {result.problem}"),
-            result.kind,
-            result.outcome,
-            advice=redact(advice),
-            http_status=answer.http_status,
-            code=answer.code,
-            message=redact(answer.message or result.problem),
-            request_id=answer.request_id,
-            after=after,
-        )
+        redact = self._redactor.text
+        problem = f"{action} failed at {self._connection.endpoint}: {result.problem}"
+        is_answer = result.answer.http_status is not None
+        fields = error_fields(result, redact, None if is_answer else _ADVICE.get(result.kind))
+        return ServiceError(redact(problem), result.kind, result.outcome, **fields)
 
 
 # Without an answer. The other kinds have the same advice as for events.

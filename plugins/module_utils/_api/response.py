@@ -14,7 +14,7 @@ import json
 import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, Callable, Mapping, Union
+from typing import Any, Callable, Mapping, TypedDict, Union
 
 from .errors import Outcome
 
@@ -83,6 +83,38 @@ class Refused:
 
 
 SendResult = Union[Delivered, Retry, Refused]
+
+
+class ErrorFields(TypedDict):
+    """The fields of a ServiceError that come from an answer."""
+
+    advice: str
+    http_status: int | None
+    code: str | None
+    message: str
+    request_id: str | None
+    after: float | None
+
+
+def error_fields(
+    result: Retry | Refused, redact: Callable[[str], str], advice: str | None = None
+) -> ErrorFields:
+    """Return what the error of a failed request gets from its result.
+
+    ``advice`` replaces that of the result. ``redact`` masks secrets.
+    """
+    text, answer = advice or result.advice, result.answer
+    after = result.after if isinstance(result, Retry) else None
+    if after is not None:
+        text = f"The service asked to wait {round(after)} s. {text}"
+    return {
+        "advice": redact(text),
+        "http_status": answer.http_status,
+        "code": answer.code,
+        "message": redact(answer.message or result.problem),
+        "request_id": answer.request_id,
+        "after": after,
+    }
 
 
 def classify(
