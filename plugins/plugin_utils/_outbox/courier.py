@@ -253,6 +253,8 @@ class Courier:
     def _note_attempt(self, held: Held, error: DeliveryError | None) -> None:
         """Time the next attempt, and report this one to the callback."""
         self._notice_finish()
+        if error is None and not self._new_attempts:
+            return  # events were only given up, so the service has not accepted anything
         if error is None:
             self._pace = self._pace.after_acceptance()
         elif error.outcome is Outcome.REFUSED:
