@@ -3,16 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The steps of the role ``deployment``. Only the role uses this action.
 
-The steps ``open``, ``start`` and ``finish`` run once for a batch of hosts, ``enter`` and ``done``
-on each host. They read the role's variables and the marks of all hosts, and report through the
-action ``deployment_event``. Nothing here connects to a host.
+The steps ``start`` and ``finish`` run once for a batch of hosts, ``done`` on each host. They read
+the role's variables and the marks of all hosts, and report through the action
+``deployment_event``. Nothing here connects to a host.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ class ActionModule(ActionBase):
         self._vars: Mapping[str, Any] = task_vars or {}
         _unused, args = self.validate_argument_spec(
             argument_spec={
-                "step": {"required": True, "choices": ["open", "enter", "start", "done", "finish"]},
+                "step": {"required": True, "choices": ["start", "done", "finish"]},
                 "wrapped": {"type": "bool", "default": False},
             }
         )
@@ -96,76 +96,17 @@ class ActionModule(ActionBase):
         return result
 
     def _step(self, step: str, wrapped: bool) -> dict[str, Any]:
-        if step == "open":
-            return self._open(wrapped)
-        if step == "enter":
-            return self._enter()
         if step == "start":
-            return self._start()
+            return self._start(wrapped)
         return self._done() if step == "done" else self._finish(wrapped)
 
     # The steps
 
-    def _open(self, wrapped: bool) -> dict[str, Any]:
-        """Check the play and the variables, and find or add the deployment of this batch."""
-        play = self._play
-        strategy = str(self._templar.template(play.strategy))
-        if is_unsynchronized(strategy):
-            raise ConfigurationError(
-                f"The role does not work with the strategy {strategy}, because hosts do not wait"
-                " for each other",
-                advice="Use the strategy linear, or report with"
-                " aliops.cloudmonitor.deployment_event in separate plays before and after.",
-            )
-        self._connection_options()
-        for option in ("deployment_start_event", "deployment_finish_event"):
-            if self._variable(option) is not None and not self._text(option).strip():
-                raise ConfigurationError("is empty", option=option, advice="Name the event.")
-        name, host = self._text("deployment_name"), self._vars["inventory_hostname"]
-        if not name.strip():
-            raise ConfigurationError(
-                "is empty", option="deployment_name", advice="Name the deployment."
-            )
+    def _start(self, wrapped: bool) -> dict[str, Any]:
+        """Check everything, and then report the start unless an earlier batch did."""
+        self._check()
         tasks_file = self._tasks_file() if wrapped else ""
-        ledger = self._newest_ledger()
-        if tasks_file and ledger.runs_file(play._uuid, host, tasks_file):
-            raise ConfigurationError(
-                f"{tasks_file} would run itself, because a deployment inside it inherits its"
-                " variables",
-                option="deployment_tasks_file",
-                advice='Give the inner one another file, or "".',
-            )
-        deployment = ledger.joinable(play._uuid, name, host) or RoleDeployment(
-            key=uuid.uuid4().hex,
-            play=play._uuid,
-            name=name,
-            id=self._text("deployment_id") or str(uuid.uuid4()),
-            tasks_file=tasks_file,
-        )
-        batch = dict.fromkeys((*self._vars["ansible_play_batch"], host))
-        ledger = ledger.open(deployment, tuple(batch))
-        return {"ledger": ledger.dump(), "key": deployment.key, "tasks_file": tasks_file}
-
-    def _enter(self) -> dict[str, Any]:
-        """Mark this host as taking part."""
-        opened = self._vars.get("deployment__step") or {}
-        if "key" not in opened:
-            raise ConfigurationError(
-                "A condition skips the role on the first host of the play, so nothing was reported"
-                " or deployed",
-                advice="Use include_role, where a condition applies to the role as a whole.",
-            )
-        return {"key": opened["key"]}
-
-    def _start(self) -> dict[str, Any]:
-        """Report the start unless an earlier batch did, and note the hosts that entered."""
-        opened = self._vars["deployment__step"]
-        ledger = Ledger.read(opened["ledger"])
-        deployment = ledger.find(opened["key"])
-        entered = self._marked("deployment__entered", deployment, deployment.seen)
-        deployment = replace(
-            deployment, entered=tuple(dict.fromkeys((*deployment.entered, *entered)))
-        )
+        ledger, deployment = self._open(tasks_file)
         answer: dict[str, Any] = {}
         if not deployment.started:
             try:
@@ -181,29 +122,66 @@ class ActionModule(ActionBase):
             **answer,
             "ledger": ledger.put(deployment).dump(),
             "key": deployment.key,
-            "tasks_file": opened["tasks_file"],
+            "tasks_file": tasks_file,
         }
+
+    def _check(self) -> None:
+        """Raise ConfigurationError if the play or the role's variables are wrong."""
+        play = self._play
+        strategy = str(self._templar.template(play.strategy))
+        if is_unsynchronized(strategy):
+            raise ConfigurationError(
+                f"The role does not work with the strategy {strategy}, because hosts do not wait"
+                " for each other",
+                advice="Use the strategy linear, or report with"
+                " aliops.cloudmonitor.deployment_event in separate plays before and after.",
+            )
+        self._connection_options()
+        for option in ("deployment_start_event", "deployment_finish_event"):
+            if self._variable(option) is not None and not self._text(option).strip():
+                raise ConfigurationError("is empty", option=option, advice="Name the event.")
+        if not self._text("deployment_name").strip():
+            raise ConfigurationError(
+                "is empty", option="deployment_name", advice="Name the deployment."
+            )
+
+    def _open(self, tasks_file: str) -> tuple[Ledger, RoleDeployment]:
+        """Find or add the deployment of this batch, and return it with the ledger it is open in."""
+        play, name = self._play._uuid, self._text("deployment_name")
+        host = self._vars["inventory_hostname"]
+        ledger = self._newest_ledger()
+        if tasks_file and ledger.runs_file(play, self._entered_keys(host), tasks_file):
+            raise ConfigurationError(
+                f"{tasks_file} would run itself, because a deployment inside it inherits its"
+                " variables",
+                option="deployment_tasks_file",
+                advice='Give the inner one another file, or "".',
+            )
+        deployment = ledger.joinable(play, name, host) or RoleDeployment(
+            key=uuid.uuid4().hex,
+            play=play,
+            name=name,
+            id=self._text("deployment_id") or str(uuid.uuid4()),
+            tasks_file=tasks_file,
+        )
+        batch = dict.fromkeys((*self._vars["ansible_play_batch"], host))
+        ledger = ledger.open(deployment, tuple(batch))
+        return ledger, ledger.find(deployment.key)
 
     def _done(self) -> dict[str, Any]:
         """Mark this host as done."""
-        deployment = self._current(Ledger.read(self._vars.get("deployment__ledger")))
+        deployment = self._current(self._host_ledger())
         return {"key": deployment.key} if deployment else {"warnings": [self._no_start()]}
 
     def _finish(self, wrapped: bool) -> dict[str, Any]:
         """Report the finish if it is due. The deployment is over, so an error is only a warning."""
-        ledger = Ledger.read(self._vars.get("deployment__ledger"))
+        ledger = self._host_ledger()
         answer: dict[str, Any] = {"fail_again": False, "failed_hosts": []}
         try:
+            ledger = self._newest_ledger()
             deployment = self._current(ledger)
             if deployment:
-                # The next deployment takes over the mark, so it is noted here.
-                done = {
-                    *deployment.done,
-                    *self._marked("deployment__done", deployment, deployment.entered),
-                }
-                deployment = replace(
-                    deployment, done=tuple(host for host in deployment.entered if host in done)
-                )
+                deployment = self._note_marks(deployment)
                 status = None if wrapped else self._text("deployment_status")
                 outcome = self._outcome(deployment, status)
                 answer["fail_again"] = self._has_to_fail_again(outcome, wrapped)
@@ -270,21 +248,43 @@ class ActionModule(ActionBase):
         name, play = self._text("deployment_name"), self._play._uuid
         return any((one.play, one.name) == (play, name) for one in ledger.deployments)
 
+    def _host_ledger(self) -> Ledger:
+        """Return the ledger that this host knows.
+
+        A host that skipped the start has it only in the result that Ansible registers everywhere.
+        """
+        registered = self._vars.get("deployment__step") or {}
+        return Ledger.newest((registered.get("ledger"), self._vars.get("deployment__ledger")))
+
     def _newest_ledger(self) -> Ledger:
         """Return the ledger as the latest batch of this play, or an earlier play, left it."""
         hosts = self._vars["ansible_play_hosts_all"]
         return Ledger.newest(self._host_variable(host, "deployment__ledger") for host in hosts)
 
-    def _marked(self, mark: str, deployment: RoleDeployment, hosts: Iterable[str]) -> list[str]:
-        """Return those of ``hosts`` whose variable ``mark`` names ``deployment``."""
-        values = ((host, self._host_variable(host, mark)) for host in hosts)
-        return [
-            host
-            for host, value in values
-            if isinstance(value, Mapping) and value.get("key") == deployment.key
-        ]
+    def _note_marks(self, deployment: RoleDeployment) -> RoleDeployment:
+        """Return ``deployment`` with the hosts that its marks name.
 
-    def _host_variable(self, host: str, variable: str) -> object:
+        The next deployment takes over ``deployment__done``, so a finish notes it.
+        """
+        entered = tuple(
+            host
+            for host in deployment.seen
+            if host in deployment.entered or deployment.key in self._entered_keys(host)
+        )
+        done = tuple(
+            host for host in entered if host in deployment.done or self._is_done(host, deployment)
+        )
+        return replace(deployment, entered=entered, done=done)
+
+    def _entered_keys(self, host: str) -> tuple[str, ...]:
+        """Return the keys of all deployments that ``host`` entered."""
+        return tuple(self._host_variable(host, "deployment__entered") or ())
+
+    def _is_done(self, host: str, deployment: RoleDeployment) -> bool:
+        mark = self._host_variable(host, "deployment__done")
+        return isinstance(mark, Mapping) and mark.get("key") == deployment.key
+
+    def _host_variable(self, host: str, variable: str) -> Any:
         return self._vars["hostvars"][host].get(variable)
 
     def _variable(self, name: str) -> Any:

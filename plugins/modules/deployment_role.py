@@ -18,13 +18,11 @@ description:
 options:
   step:
     description:
-      - V(open), V(start) and V(finish) run once for a batch of hosts, V(enter) and V(done) on
-        every host.
-      - V(open) checks the play and the variables, V(enter) marks a host as taking part, V(start)
-        reports the start, V(done) marks a host as done, V(finish) reports the finish with the
-        verdict.
+      - V(start) and V(finish) run once for a batch of hosts, V(done) on every host.
+      - V(start) checks the play and the variables and reports the start, V(done) marks a host as
+        done, V(finish) reports the finish with the verdict.
     type: str
-    choices: [open, enter, start, done, finish]
+    choices: [start, done, finish]
     required: true
   wrapped:
     description:
@@ -51,7 +49,7 @@ EXAMPLES = r"""
 RETURN = r"""
 ledger:
   description: The deployments so far, for the next step.
-  returned: for the steps open, start and finish
+  returned: for the steps start and finish
   type: dict
 status:
   description: The verdict, V(succeeded), V(failed) or V(aborted).

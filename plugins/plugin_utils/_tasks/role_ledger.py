@@ -11,7 +11,7 @@ ledger is a variable of the hosts of the batch. The newest one in the play is us
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -123,10 +123,13 @@ class Ledger:
         candidates = [one for one in in_play if one.name == name] or in_play
         return candidates[-1] if candidates else None
 
-    def runs_file(self, play: str, host: str, tasks_file: str) -> bool:
-        """Return whether ``host`` is inside a deployment of the play that runs ``tasks_file``."""
+    def runs_file(self, play: str, entered_keys: Collection[str], tasks_file: str) -> bool:
+        """Return whether an open deployment of the play runs ``tasks_file`` on a host.
+
+        ``entered_keys``: the keys of the deployments that the host entered.
+        """
         return any(
-            one.tasks_file == tasks_file and one.play == play and host in one.entered
+            one.tasks_file == tasks_file and one.play == play and one.key in entered_keys
             for one in map(self.find, self.opened)
         )
 

@@ -112,18 +112,21 @@ class Play:
         result = self.run(step, wrapped=wrapped)
         for variables in self.of_host.values():
             variables["deployment__step"] = result
-            if step != "open" and "ledger" in result:
+            if step == "finish":
                 variables["deployment__ledger"] = result["ledger"]
         return result
 
-    def each(self, step: str, register: str, *hosts: str) -> None:
+    def done(self, *hosts: str) -> None:
         for host in hosts or self.hosts:
-            self.of_host[host][register] = self.run(step, host)
+            self.of_host[host]["deployment__done"] = self.run("done", host)
 
-    def begin(self, wrapped: bool = True) -> None:
-        self.once("open", wrapped)
-        self.each("enter", "deployment__entered")
-        self.once("start")
+    def begin(self, *hosts: str, wrapped: bool = True) -> None:
+        result = self.once("start", wrapped)
+        for host in () if "failed" in result else hosts or self.hosts:
+            variables = self.of_host[host]
+            variables["deployment__ledger"] = result["ledger"]
+            keys = [*variables.get("deployment__entered", []), result["key"]]
+            variables["deployment__entered"] = keys
 
 
 @pytest.fixture
@@ -133,7 +136,7 @@ def play(tmp_path: Path) -> Play:
 
 def test_a_deployment_is_reported_from_start_to_finish(play: Play) -> None:
     play.begin()
-    play.each("done", "deployment__done")
+    play.done()
     result = play.once("finish")
 
     assert [event["phase"] for event in play.events] == ["start", "finish"]
@@ -145,7 +148,7 @@ def test_a_deployment_is_reported_from_start_to_finish(play: Play) -> None:
 
 def test_a_host_without_its_mark_makes_it_a_failure(play: Play) -> None:
     play.begin()
-    play.each("done", "deployment__done", "h1", "h3")
+    play.done("h1", "h3")
     result = play.once("finish")
 
     assert play.events[1]["status"] == "failed"
@@ -180,7 +183,7 @@ def test_an_event_that_cannot_even_be_queued_stops_no_deployment(
 def test_a_finish_after_a_queued_start_has_the_start_s_facts(play: Play) -> None:
     play.answer = {**ANSWER, "queued": 1, "warnings": ["queued"]}
     play.begin()
-    play.each("done", "deployment__done")
+    play.done()
     result = play.once("finish")
 
     assert play.events[1]["deployment"] == RECORD
@@ -247,7 +250,7 @@ def test_an_omitted_variable_is_not_given(tmp_path: Path) -> None:
 def test_a_start_that_failed_to_answer_leaves_id_and_name_for_the_finish(play: Play) -> None:
     play.answer = {"warnings": ["nobody answers"]}
     play.begin()
-    play.each("done", "deployment__done")
+    play.done()
     result = play.once("finish")
 
     assert play.events[1]["id"] == play.events[0]["id"]
@@ -264,8 +267,6 @@ def test_a_broken_report_at_the_start_is_a_warning(play: Play) -> None:
 
 def test_wrong_options_at_the_start_are_a_failure(play: Play) -> None:
     play.answer = {"failed": True, "msg": "group_id: wrong"}
-    play.once("open")
-    play.each("enter", "deployment__entered")
 
     result = play.once("start")
 
@@ -293,7 +294,7 @@ def test_a_mistake_at_the_end_fails_only_when_asked_to(
 def test_a_name_that_can_no_longer_be_read_finds_its_deployment(play: Play) -> None:
     play.begin()
     play.variables["deployment_name"] = "{{ broken }}"
-    play.each("done", "deployment__done")
+    play.done()
 
     assert play.once("finish")["status"] == "succeeded"
 
@@ -337,7 +338,7 @@ def test_a_finish_or_a_mark_without_a_start_is_a_warning(play: Play) -> None:
 def test_a_mistake_is_found_before_the_start(
     variables: dict[str, Any], word: str, tmp_path: Path
 ) -> None:
-    result = Play(tmp_path, **variables).once("open")
+    result = Play(tmp_path, **variables).once("start")
 
     assert result["failed"]
     assert word in result["msg"]
@@ -346,31 +347,51 @@ def test_a_mistake_is_found_before_the_start(
 def test_a_tasks_file_that_is_no_list_is_a_mistake(play: Play) -> None:
     play.loader.content = {"tasks": []}
 
-    assert "is not a list of tasks" in play.once("open")["msg"]
+    assert "is not a list of tasks" in play.once("start")["msg"]
 
 
 def test_roles_alone_are_enough(tmp_path: Path) -> None:
     play = Play(tmp_path, deployment_tasks_file="", deployment_roles=["web"])
 
-    assert play.once("open")["tasks_file"] == ""
+    assert play.once("start")["tasks_file"] == ""
 
 
 def test_a_tasks_file_that_would_run_itself_is_a_mistake(play: Play) -> None:
     play.begin()
 
-    assert "would run itself" in play.once("open")["msg"]
+    assert "would run itself" in play.once("start")["msg"]
 
 
 def test_a_strategy_without_lockstep_is_a_mistake(play: Play) -> None:
     play.play.strategy = "ansible.builtin.free"
 
-    assert "hosts do not wait" in play.once("open")["msg"]
+    assert "hosts do not wait" in play.once("start")["msg"]
 
 
-def test_a_host_cannot_enter_what_the_first_host_left_out(play: Play) -> None:
-    play.of_host["h2"]["deployment__step"] = {"skipped": True}
+def test_a_host_that_skipped_the_start_neither_fails_nor_loses_the_finish(play: Play) -> None:
+    play.begin("h2", "h3")
+    play.done()
+    result = play.once("finish")
 
-    assert "skips the role on the first host" in play.run("enter", "h2")["msg"]
+    assert "warnings" not in play.of_host["h1"]["deployment__done"]
+    assert (result["status"], result["failed_hosts"]) == ("succeeded", [])
+    assert len(play.events) == 2
+
+
+def test_a_deployment_keeps_its_hosts_while_one_inside_it_begins_and_is_skipped(play: Play) -> None:
+    play.begin("h1", "h2")
+    play.variables |= {"deployment_name": "inner", "deployment_tasks_file": "inner.yml"}
+    Path(play.variables["playbook_dir"], "inner.yml").touch()
+    play.begin()
+    play.done()
+    assert play.once("finish")["status"] == "succeeded"
+
+    play.variables |= {"deployment_name": "shop", "deployment_tasks_file": "deploy.yml"}
+    for variables in play.of_host.values():  # as Ansible does for a task with a false condition
+        variables["deployment__step"] = variables["deployment__done"] = {"skipped": True}
+    play.done("h1")
+
+    assert play.once("finish")["failed_hosts"] == ["h2"]
 
 
 def test_the_play_sees_the_failure_again_unless_a_block_around_rescues_it(play: Play) -> None:

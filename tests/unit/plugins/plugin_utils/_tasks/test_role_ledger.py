@@ -113,22 +113,22 @@ def test_what_another_batch_left_open_is_not_current() -> None:
 
 
 @pytest.mark.parametrize(
-    ("play", "host", "tasks_file", "inside"),
+    ("play", "entered_keys", "tasks_file", "inside"),
     [
-        ("p", "h1", "deploy.yml", True),
-        ("p", "h1", "other.yml", False),
-        ("p", "h2", "deploy.yml", False),
-        ("a later play", "h1", "deploy.yml", False),
+        ("p", ["k0", "k1"], "deploy.yml", True),
+        ("p", ["k1"], "other.yml", False),
+        ("p", ["k0"], "deploy.yml", False),
+        ("a later play", ["k1"], "deploy.yml", False),
     ],
 )
 def test_a_file_runs_for_the_hosts_that_entered_in_that_play(
-    play: str, host: str, tasks_file: str, inside: bool
+    play: str, entered_keys: list[str], tasks_file: str, inside: bool
 ) -> None:
-    one = replace(SHOP, tasks_file="deploy.yml", entered=("h1",))
+    one = replace(SHOP, tasks_file="deploy.yml")
     ledger = Ledger().open(one, ("h1",))
 
-    assert ledger.runs_file(play, host, tasks_file) is inside
-    assert not ledger.close(one).runs_file(play, host, tasks_file)
+    assert ledger.runs_file(play, entered_keys, tasks_file) is inside
+    assert not ledger.close(one).runs_file(play, entered_keys, tasks_file)
 
 
 def test_the_newest_ledger_counts() -> None:
