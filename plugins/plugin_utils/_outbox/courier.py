@@ -283,6 +283,8 @@ class Courier:
             elif decision is LogDecision.RETRY and not self._signals.terminated:
                 wait = max(0.0, self._pace.next_at - time.monotonic())
             self._log(held, decision, attempt.text(self._attempts[name], wait))
+            if attempt.error is None:
+                self._attempts[name] = 0
 
     def _note_unforeseen(self, held: Held, exc: Exception) -> None:
         """Leave a folder that cannot be delivered for a later run; try the own one again."""

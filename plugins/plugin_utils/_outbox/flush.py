@@ -224,6 +224,7 @@ class Flush:
         if attempt is not None:
             self._outbox.log.add(name, attempt.decision, attempt.text(self._attempts))
         if error is None:
+            self._attempts = 0
             self._delivered += len(events)
             self._changed = True
             if self._progress is not None:

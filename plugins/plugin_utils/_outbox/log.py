@@ -134,7 +134,7 @@ class Attempt:
     def text(self, number: int, wait: float | None = None) -> str:
         """Return the text of its line.
 
-        ``number``: of the attempt, from 1. ``wait``: seconds until the next one, None if the next
+        ``number``: attempts since the last accepted one, from 1. ``wait``: seconds until the next one, None if the next
         one is not due to a failure, or is left to a later run.
         """
         parts = [event_count(self.events), self.where, f"{self.seconds:.3f} s", f"attempt {number}"]
@@ -147,12 +147,13 @@ class Attempt:
 
 
 def _error_text(error: DeliveryError) -> str:
-    """Return the kind of an error and where it comes from.
+    """Return the kind of an error and its cause.
 
-    The text of an answer is left out: it may repeat the content of an event.
+    The text of an answer is left out: it may repeat the content of an event. Without an answer,
+    ``message`` is the cause alone. The line already contains the endpoint and the events.
     """
     if error.http_status is None:
-        return f"{error.kind} ({error.problem})"
+        return f"{error.kind} ({error.message or error.problem})"
     code = "" if error.code is None else f", code {error.code}"
     return f"{error.kind} (HTTP {error.http_status}{code})"
 

@@ -14,7 +14,7 @@ from .terminal import WIDTH, clean, cut, width, wrap
 
 ROWS = 20
 _GAP = "  "
-_NOTE_LINES = 3
+_NOTE_LINES = 5
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
@@ -83,10 +83,10 @@ class _Notes:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of a table. ``limit``: its largest width."""
+    """A column of a table. ``limit``: its largest width, None for the rest of the line."""
 
     title: str
-    limit: int
+    limit: int | None
     right: bool = False
 
 
@@ -161,7 +161,7 @@ def _damaged(overview: Overview, rows: int, notes: _Notes) -> list[str]:
 
 
 def _deliveries(overview: Overview, rows: int) -> list[str]:
-    columns = (_NAME, _ENVIRONMENT, _AGE, _Column("DETAILS", 36))
+    columns = (_NAME, _ENVIRONMENT, _AGE, _Column("DETAILS", None))
     found = [
         (one.name, one.environment or "", shown_age(one.age), one.text)
         for one in overview.deliveries[:rows]
@@ -181,9 +181,15 @@ def _section(
     lines = ["", title]
     used = [number for number in range(len(columns)) if any(row[number] for row in rows)]
     table = [tuple(column.title for column in columns), *rows]
-    cells = [[cut(clean(row[number]), columns[number].limit) for number in used] for row in table]
-    widths = [max(width(text) for text in column) for column in zip(*cells, strict=True)]
-    for line in cells:
+    texts: list[list[str]] = []
+    widths: list[int] = []
+    for number in used:
+        limit = columns[number].limit
+        if limit is None:
+            limit = WIDTH - sum(widths) - len(_GAP) * len(widths)
+        texts.append([cut(clean(row[number]), limit) for row in table])
+        widths.append(max(width(text) for text in texts[-1]))
+    for line in zip(*texts, strict=True):
         padded = (
             _padded(text, size, columns[number].right)
             for text, size, number in zip(line, widths, used, strict=True)

@@ -45,7 +45,10 @@ def cut(text: str, limit: int) -> str:
 
 
 def wrap(text: str, limit: int, lines: int) -> list[str]:
-    """Return a text in at most ``lines`` lines of ``limit`` columns, cut if it is longer."""
+    """Return a text in at most ``lines`` lines of ``limit`` columns.
+
+    A longer text is cut after a word, or within a word that does not fit into a line.
+    """
     found = [""]
     words = clean(text).split(" ")
     for number, word in enumerate(words):
@@ -55,6 +58,9 @@ def wrap(text: str, limit: int, lines: int) -> list[str]:
         elif len(found) < lines and found[-1]:
             found.append(cut(word, limit))
         else:
-            rest = " ".join([found[-1], *words[number:]]).strip()
-            return [*found[:-1], cut(rest, limit)]
+            last = found[-1]
+            if not last or width(last) > limit - len(_ELLIPSIS):
+                last = " ".join([last, *words[number:]]).strip()
+                return [*found[:-1], cut(last, limit)]
+            return [*found[:-1], last + _ELLIPSIS]
     return found
