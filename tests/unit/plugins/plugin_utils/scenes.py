@@ -15,8 +15,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import yaml
 from cloudmonitor_receiver import Receiver
 
+from ansible_collections.aliops.cloudmonitor.plugins.callback import deployment_events
+from ansible_collections.aliops.cloudmonitor.plugins.doc_fragments.connection import (
+    ModuleDocFragment,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.playbooks import (
     PlaybookFile,
 )
@@ -34,6 +39,12 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.cou
 )
 
 START, FINISH, FAILURE = "deployment-start", "deployment-finish", "deployment-failure"
+# The defaults as documented, so that a new option is in every test.
+DEFAULTS: dict[str, Any] = {
+    name: [] if option["type"] == "list" else option.get("default")
+    for text in (deployment_events.DOCUMENTATION, ModuleDocFragment.DOCUMENTATION)
+    for name, option in yaml.safe_load(text)["options"].items()
+}
 KEY = {"ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET}
 
 
@@ -46,16 +57,8 @@ class Scene:
         self.warnings: list[str] = []
         self.said: list[str] = []
         self.options: dict[str, Any] = {
-            "deployment_name": None, "deployment_id": None, "deployment_version": None,
-            "deployment_environment": None, "group_id": 0, "start_event": START,
-            "finish_event": FINISH, "failure_event": FAILURE, "context_vars": [],
-            "include_playbooks": [], "exclude_playbooks": [], "failure_details": "task",
-            "check_mode_events": False, "flush_timeout": 15.0, "linger": 10.0,
-            "outbox": str(outbox.root), "outbox_ttl": 168.0, "history_keep": 400.0,
-            "access_key_id": None,
-            "overdue_after": 0.0, "overdue_event": "deployment-overdue",
-            "region": "cn-hangzhou", "network": "public", "endpoint": url, "source_ip": None,
-            "timeout": 3.0, "retries": 3, "validate_certs": True, "ca_path": None,
+            **DEFAULTS, "flush_timeout": 15.0, "linger": 10.0, "outbox": str(outbox.root),
+            "endpoint": url, "timeout": 3.0,
         }  # fmt: skip
         self.writers: list[OutboxWriter] = []
 
