@@ -1,11 +1,12 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How to reach the service: the connection that the options describe. Pure."""
+"""How to reach the service: the connection that the options describe."""
 
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any, Mapping
@@ -54,6 +55,19 @@ def parse_connection(params: Mapping[str, Any]) -> Connection:
         validate_certs=params["validate_certs"],
         ca_path=params.get("ca_path") or None,
     )
+
+
+def check_ca_path(path: str | None) -> None:
+    """Raise ConfigurationError when there is nothing at the path of the certificates.
+
+    On the machine that sends, which is not always the machine that checks the other options.
+    """
+    if path and not os.path.exists(path):
+        raise ConfigurationError(
+            f"there is no file or directory {path}",
+            option="ca_path",
+            advice="Correct the path, or remove the option.",
+        )
 
 
 def parse_api_connection(params: Mapping[str, Any]) -> Connection:

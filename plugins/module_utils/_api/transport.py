@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import re
 import socket
 import threading
@@ -15,9 +14,8 @@ import traceback
 from typing import Any, Callable, Iterator, Mapping
 
 from .._version import VERSION
-from .connection import Connection
+from .connection import Connection, check_ca_path
 from .deadline import DeadlineExceeded, within
-from .errors import ConfigurationError
 from .proxy import proxies_for
 from .redact import without_userinfo
 from .response import Response
@@ -92,12 +90,7 @@ class Transport:
 
         Raises ConfigurationError if ``ca_path`` does not exist or a proxy cannot be used.
         """
-        if connection.ca_path and not os.path.exists(connection.ca_path):
-            raise ConfigurationError(
-                f"there is no file or directory {connection.ca_path}",
-                option="ca_path",
-                advice="Correct the path, or remove the option to use the system's certificates.",
-            )
+        check_ca_path(connection.ca_path)
         self._url = connection.endpoint + resource
         self._answer_limit = answer_limit
         self._timeout = connection.timeout

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any
 
-from ...module_utils._api.connection import parse_connection
+from ...module_utils._api.connection import check_ca_path, parse_connection
 from ...module_utils._api.credentials import (
     Credentials,
     given_credentials,
@@ -246,10 +246,7 @@ class Reporter:
         self._check()
         connection = parse_connection(self._options)
         check_durations(self._options)
-        if connection.ca_path and not os.path.exists(connection.ca_path):
-            raise ConfigurationError(
-                f"there is no file or directory {connection.ca_path}", option="ca_path"
-            )
+        check_ca_path(connection.ca_path)
         if importlib.util.find_spec("requests") is None:
             raise ConfigurationError(
                 "the Python package requests is missing", advice="Install it beside ansible-core."

@@ -17,9 +17,14 @@ from typing import Any
 from ansible import constants as C
 from ansible.release import __version__ as core_version
 
-from ...module_utils._api.connection import Connection, parse_api_connection, parse_connection
+from ...module_utils._api.connection import (
+    Connection,
+    check_ca_path,
+    parse_api_connection,
+    parse_connection,
+)
 from ...module_utils._api.credentials import Credentials, resolve_credentials, with_id
-from ...module_utils._api.errors import CloudMonitorError, ConfigurationError
+from ...module_utils._api.errors import CloudMonitorError
 from ...module_utils._api.redact import Redactor
 from ...module_utils._api.response import Delivered
 from ...module_utils._event_task import known_secrets
@@ -292,10 +297,7 @@ def _versions() -> Finding:
 def _check_files(values: Mapping[str, Any]) -> None:
     """Check the paths among the settings. Raises ConfigurationError."""
     check_paths(values)
-    if values["ca_path"] and not os.path.exists(values["ca_path"]):
-        raise ConfigurationError(
-            f"there is no file or directory {values['ca_path']}", option="ca_path"
-        )
+    check_ca_path(values["ca_path"])
 
 
 def _check_names(values: Mapping[str, Any]) -> None:

@@ -89,7 +89,7 @@ KEY, KEY_SECRET = "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRE
             {"CLOUDMONITOR_ENDPOINT": None, "ALIBABA_CLOUD_REGION_ID": "cn-atlantis"},
         ),
         ("settings", "", {"CLOUDMONITOR_ENDPOINT": "http://me:canary-7fTq@127.0.0.1:80"}),
-        ("settings", "no file or directory /gone.pem", {"CLOUDMONITOR_CA_PATH": "/gone.pem"}),
+        ("settings", "CLOUDMONITOR_CA_PATH. Correct", {"CLOUDMONITOR_CA_PATH": "/gone.pem"}),
         ("settings", "timeout", {"CLOUDMONITOR_TIMEOUT": "soon"}),
         ("settings", "timeout", {"CLOUDMONITOR_TIMEOUT": "0"}),
         ("settings", "one of public, vpc", {"CLOUDMONITOR_NETWORK": "wlan"}),
