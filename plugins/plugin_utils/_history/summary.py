@@ -8,7 +8,7 @@ from __future__ import annotations
 from .._history.query import Answer
 from .._outbox.terminal import clean
 from .table import text_table
-from .views import Attempt, Cell, matrix, totals
+from .views import NO_VERSION, Attempt, Cell, matrix, totals
 from .words import counted, cut, date_words
 
 MAX_ROWS = 20
@@ -46,7 +46,8 @@ def _row(name: str, cell: Cell) -> tuple[str, ...]:
 
 
 def _words(one: Attempt) -> str:
-    return f"{one.version.text} {one.state} {one.when}"
+    version = "" if one.version.text == NO_VERSION else f"{one.version.text} "
+    return f"{version}{one.state} {one.when}"
 
 
 def _totals(answer: Answer) -> str:

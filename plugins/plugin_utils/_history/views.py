@@ -24,6 +24,7 @@ from .words import (
 MAX_SERVICES = 150
 MAX_ENVIRONMENTS = 12
 # Outside of the table, which has the complete texts.
+NO_VERSION = "no version"
 _SHORT_CHARACTERS = 100
 _SHOWN_FAILURES = 2
 _COMMIT_CHARACTERS = 8
@@ -152,7 +153,7 @@ def short(value: Any) -> str:
 
 def version_link(content: Content) -> Link:
     """Return the version, with a link to the page of the deployed software."""
-    return Link(short(content.get("version")) or "no version", web_link(content.get("url")))
+    return Link(short(content.get("version")) or NO_VERSION, web_link(content.get("url")))
 
 
 def commit_link(content: Content) -> Link | None:

@@ -32,7 +32,7 @@ def test_the_table_shows_what_runs_and_what_came_after_it() -> None:
     assert summary(answer, NOW) == [
         "deployment  environment  version  deployed     commit    newer deployment",
         "----------  -----------  -------  -----------  --------  " + "-" * 31,
-        "mail        production   none                            no version aborted 1 minute ago",
+        "mail        production   none                            aborted 1 minute ago",
         "shop        production   1.4.2    2 hours ago  01234567  1.5.0 failed 1 minute ago, 1.6…",
         "",
         "3 deployments since 28 Aug 2026: 2 failed or aborted, 1 running (1 overdue)",
