@@ -7,9 +7,9 @@
 #
 # usage: demo_receiver.sh FOLDER PYTHON WORKER
 #
-# In FOLDER, which is there already, it leaves the files secret (only for this user), pid,
-# events.jsonl and requests.jsonl. The receiver ends when it is told to, when the parent of the
-# process WORKER, which is ansible-playbook, has gone, or after three minutes. Then FOLDER goes, too.
+# FOLDER exists. The script writes the files secret (only for this user), pid, events.jsonl and
+# requests.jsonl there. The receiver ends when it gets a signal, when the parent of the process
+# WORKER, which is ansible-playbook, has gone, or after three minutes. It then removes FOLDER.
 set -eu
 umask 077
 

@@ -1,10 +1,10 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reports every playbook run to Cloud Monitor. Ansible's events in, facts out.
+"""Reports every playbook run to Cloud Monitor: translates Ansible's calls for the reporter.
 
-No thread, no network and no HTTP library here: events go to the outbox on disk, and a process
-of its own delivers them. Nothing that goes wrong here may reach the run.
+No thread, no network and no HTTP library here: events go to the outbox on disk, and a separate
+process delivers them. No error in this file may affect the run.
 """
 
 from __future__ import annotations
@@ -331,6 +331,15 @@ notes:
 seealso:
   - module: aliops.cloudmonitor.flush_outbox
   - module: aliops.cloudmonitor.deployment_event
+  - name: Report every run with the callback
+    description: The guide for the callback.
+    link: https://aliops.github.io/cloudmonitor/callback.html
+  - name: Troubleshooting
+    description: Symptoms, warnings, and what to do.
+    link: https://aliops.github.io/cloudmonitor/troubleshooting.html
+  - name: Report custom events by sending an HTTP request
+    description: The documentation of Alibaba Cloud.
+    link: https://www.alibabacloud.com/help/en/cms/user-guide/report-custom-events-by-sending-an-http-request
 """
 
 EXAMPLES = r"""
@@ -393,7 +402,7 @@ except ImportError as exc:
 
 
 class CallbackModule(CallbackBase):
-    """Hands what Ansible tells to the reporter, and lets nothing out."""
+    """Passes plain data to the reporter. No exception leaves it."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"

@@ -15,10 +15,10 @@ options:
     description:
       - The id of the AccessKey that signs the requests.
       - An AccessKey always comes from one source as a whole. The first source that has one is used. The sources are these options,
-        the environment variables, and, if the Python package C(alibabacloud-credentials) is installed on the controller, its
+        variables of the environment, and, if the Python package C(alibabacloud-credentials) is installed on the controller, its
         default chain (profile file, ECS RAM role, OIDC and others).
-      - Environment variables, the first non-empty one is used. E(ALIBABA_CLOUD_ACCESS_KEY_ID), E(ALICLOUD_ACCESS_KEY),
-        E(ALICLOUD_ACCESS_KEY_ID).
+      - Of the environment variables E(ALIBABA_CLOUD_ACCESS_KEY_ID), E(ALICLOUD_ACCESS_KEY), and E(ALICLOUD_ACCESS_KEY_ID), the
+        first non-empty one is used.
       - The id, the secret and the token come from one family of variables, C(ALIBABA_CLOUD_*) or C(ALICLOUD_*). An incomplete
         family is an error.
     type: str
@@ -26,16 +26,16 @@ options:
   access_key_secret:
     description:
       - The secret of the AccessKey. It signs requests and is never sent, shown, logged, or stored.
-      - Environment variables, the first non-empty one is used. E(ALIBABA_CLOUD_ACCESS_KEY_SECRET),
-        E(ALICLOUD_SECRET_KEY), E(ALICLOUD_SECRET_ACCESS_KEY).
+      - Of the environment variables E(ALIBABA_CLOUD_ACCESS_KEY_SECRET), E(ALICLOUD_SECRET_KEY), and
+        E(ALICLOUD_SECRET_ACCESS_KEY), the first non-empty one is used.
     type: str
     aliases: [alicloud_secret_key]
   security_token:
     description:
       - The security token of temporary credentials (STS). It is sent with every request.
       - VPC endpoints use plain HTTP, so with O(network=vpc) it can be read in transit.
-      - Environment variables, the first non-empty one is used. E(ALIBABA_CLOUD_SECURITY_TOKEN),
-        E(ALICLOUD_SECURITY_TOKEN).
+      - Of the environment variables E(ALIBABA_CLOUD_SECURITY_TOKEN) and E(ALICLOUD_SECURITY_TOKEN), the first non-empty one is
+        used.
     type: str
     aliases: [alicloud_security_token]
   region:
@@ -43,8 +43,8 @@ options:
       - The region whose endpoint receives the events.
       - A region without its own public endpoint uses the one of V(cn-hangzhou).
         An unknown region is an error that lists the known ones.
-      - Environment variables, the first non-empty one is used. E(ALIBABA_CLOUD_REGION_ID),
-        E(ALICLOUD_REGION), E(ALICLOUD_REGION_ID).
+      - Of the environment variables E(ALIBABA_CLOUD_REGION_ID), E(ALICLOUD_REGION), and E(ALICLOUD_REGION_ID), the first
+        non-empty one is used.
     type: str
     default: cn-hangzhou
     aliases: [alicloud_region]
@@ -102,10 +102,10 @@ notes:
   - Proxies come from the usual variables E(http_proxy), E(https_proxy), E(all_proxy) and E(no_proxy). C(.netrc) is never used
     and redirects are never followed.
   - For a task, variables of the keyword C(environment) take precedence over the environment of the controller.
-  - Delivery is at least once. A retry after a timeout can duplicate an event, because it is unknown whether the first attempt arrived.
-  - An account may send 20 requests per second, over all hosts and runs. Each task stays below this limit.
+  - Events are delivered at least once. A retry after a timeout can duplicate an event, because it is unknown whether the first attempt arrived.
+  - An account may send 20 requests with events per second, over all hosts and runs. Each task stays below this limit.
 requirements:
-  - requests (for the Python that sends the events, by default that of the controller)
+  - requests (for the Python that sends the requests, by default that of the controller)
 """
 
     # The same options for a plugin: with environment, configuration file and variables. Ansible

@@ -167,7 +167,7 @@ def outage_noted(left: Undelivered) -> dict[str, Any]:
     The members have one more, ``outage``, for the controller only.
     """
     error = left.error
-    # The controller delivers with a library of its own.
+    # The controller delivers with its own library.
     can_pass = isinstance(error, MissingLibrary) or (
         isinstance(error, DeliveryError) and error.keep
     )

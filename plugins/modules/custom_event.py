@@ -54,10 +54,16 @@ options:
         type: raw
 seealso:
   - module: aliops.cloudmonitor.deployment_event
+  - name: Report from tasks
+    description: The guide for the event modules.
+    link: https://aliops.github.io/cloudmonitor/tasks.html
+  - name: Report custom events by sending an HTTP request
+    description: The documentation of Alibaba Cloud.
+    link: https://www.alibabacloud.com/help/en/cms/user-guide/report-custom-events-by-sending-an-http-request
 """
 
 EXAMPLES = r"""
-- name: Say that the nightly job is done
+- name: Report that the nightly job is done
   aliops.cloudmonitor.custom_event:
     name: nightly-export
     content: "exported 1,203 orders"
@@ -151,7 +157,7 @@ resume_from:
   type: int
   sample: 300
 error:
-  description: What went wrong.
+  description: The error.
   returned: when events were not accepted
   type: dict
   contains:
@@ -174,7 +180,7 @@ error:
       returned: always
       sample: "403"
     message:
-      description: What the service said, or why there was no answer.
+      description: The message of the service, or the reason why there was no answer.
       type: str
       returned: always
     request_id:

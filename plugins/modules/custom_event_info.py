@@ -75,6 +75,9 @@ notes:
 seealso:
   - module: aliops.cloudmonitor.custom_event
   - module: aliops.cloudmonitor.custom_event_rule
+  - name: Report from tasks
+    description: The guide for the event modules.
+    link: https://aliops.github.io/cloudmonitor/tasks.html
 """
 
 EXAMPLES = r"""
@@ -151,7 +154,7 @@ endpoint:
   sample: https://metrics.cn-hangzhou.aliyuncs.com
 error:
   description:
-    - What went wrong, as returned by M(aliops.cloudmonitor.custom_event).
+    - The error, as returned by M(aliops.cloudmonitor.custom_event).
     - Events that are not visible yet are not an error of the service, so they do not set it.
   returned: when a call failed
   type: dict

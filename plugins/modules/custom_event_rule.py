@@ -20,8 +20,8 @@ description:
     counts as changed, and it cannot delete a rule. Delete rules in the console.
   - The calls and their parameters are documented by Alibaba Cloud. This module was tested against a receiver that follows the
     documentation, not against the real service.
-  - Not documented, and therefore to be tried, are the longest names and ids, the characters that they may have, and whether the
-    alert of a webhook contains the content of the event.
+  - Alibaba Cloud does not document how long names and ids may be, and which characters they may have. It also does not document
+    what a webhook receives. Try your rules before you rely on them.
 extends_documentation_fragment:
   - aliops.cloudmonitor.connection
   - aliops.cloudmonitor.attributes
@@ -97,6 +97,9 @@ notes:
 seealso:
   - module: aliops.cloudmonitor.custom_event
   - module: aliops.cloudmonitor.custom_event_info
+  - name: Alerts
+    description: The guide for alert rules.
+    link: https://aliops.github.io/cloudmonitor/alerting.html
 """
 
 EXAMPLES = r"""
@@ -140,7 +143,7 @@ endpoint:
   type: str
   sample: https://metrics.cn-hangzhou.aliyuncs.com
 error:
-  description: What went wrong, as returned by M(aliops.cloudmonitor.custom_event).
+  description: The error, as returned by M(aliops.cloudmonitor.custom_event).
   returned: when the rule was not written
   type: dict
 """

@@ -88,6 +88,12 @@ notes:
   - If the environment variable E(CLOUDMONITOR_RUN_ID) contains the id of a running deployment, the events contain it as C(parent).
 seealso:
   - module: aliops.cloudmonitor.custom_event
+  - name: Report from tasks
+    description: The guide for the event modules.
+    link: https://aliops.github.io/cloudmonitor/tasks.html
+  - name: Report custom events by sending an HTTP request
+    description: The documentation of Alibaba Cloud.
+    link: https://www.alibabacloud.com/help/en/cms/user-guide/report-custom-events-by-sending-an-http-request
 """
 
 EXAMPLES = r"""
@@ -218,7 +224,7 @@ resume_from:
   returned: when events were neither accepted nor queued
   type: int
 error:
-  description: What went wrong, as returned by M(aliops.cloudmonitor.custom_event).
+  description: The error, as returned by M(aliops.cloudmonitor.custom_event).
   returned: when events were not accepted
   type: dict
 """

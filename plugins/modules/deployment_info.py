@@ -31,8 +31,8 @@ options:
   since:
     description:
       - The beginning of the period for RV(deployments) and RV(metrics).
-      - A span before now such as V(90m), V(12h), V(7d) or V(2w), a date such as V(2026-11-01), which begins at midnight UTC, or a
-        time in a form that O(aliops.cloudmonitor.custom_event#module:time) accepts.
+      - A span before now such as V(90m), V(12h), V(7d) or V(2w), or a date such as V(2026-11-01), which begins at midnight UTC.
+        Any form of O(aliops.cloudmonitor.custom_event#module:time) is also accepted.
       - By default, the period begins with the first deployment.
     type: raw
   until:
@@ -59,6 +59,9 @@ seealso:
   - plugin: aliops.cloudmonitor.deployment_events
     plugin_type: callback
   - module: aliops.cloudmonitor.deployment_event
+  - name: See what was deployed
+    description: The guide for the history and the report.
+    link: https://aliops.github.io/cloudmonitor/history.html
 """
 
 EXAMPLES = r"""
@@ -128,7 +131,7 @@ deployments:
       returned: always
     delivery:
       description:
-        - What became of the finish event. V(waiting) events are in the outbox. V(refused) means that Cloud Monitor did not accept the
+        - The state of the finish event. V(waiting) events are in the outbox. V(refused) means that Cloud Monitor did not accept the
           event and it is not sent again, and V(expired) that it became too old. Otherwise V(delivered).
       type: str
       returned: always
@@ -216,7 +219,7 @@ outbox:
   returned: success
   type: str
 error:
-  description: What went wrong, as returned by M(aliops.cloudmonitor.custom_event).
+  description: The error, as returned by M(aliops.cloudmonitor.custom_event).
   returned: when the options or the outbox cannot be used
   type: dict
 """

@@ -94,7 +94,7 @@ msg:
   type: str
   sample: The report is /home/ada/deployments.html (48 kB).
 error:
-  description: What went wrong, as returned by M(aliops.cloudmonitor.custom_event).
+  description: The error, as returned by M(aliops.cloudmonitor.custom_event).
   returned: failure
   type: dict
 """

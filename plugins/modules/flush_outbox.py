@@ -48,6 +48,9 @@ seealso:
   - plugin: aliops.cloudmonitor.deployment_events
     plugin_type: callback
   - module: aliops.cloudmonitor.custom_event
+  - name: Operations
+    description: The guide for the outbox, the log, and dead letters.
+    link: https://aliops.github.io/cloudmonitor/operations.html
 """
 
 EXAMPLES = r"""
@@ -112,7 +115,7 @@ dead_count:
   sample: 0
 error:
   description:
-    - What went wrong, as returned by M(aliops.cloudmonitor.custom_event). There is one C(kind) more, V(outbox), when the directory
+    - The error, as returned by M(aliops.cloudmonitor.custom_event). A further C(kind) is V(outbox), if the directory
       cannot be used.
   returned: when events did not get through
   type: dict

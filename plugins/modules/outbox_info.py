@@ -39,6 +39,9 @@ seealso:
   - module: aliops.cloudmonitor.flush_outbox
   - plugin: aliops.cloudmonitor.deployment_events
     plugin_type: callback
+  - name: Operations
+    description: The guide for the outbox, the log, and dead letters.
+    link: https://aliops.github.io/cloudmonitor/operations.html
 """
 
 EXAMPLES = r"""
@@ -216,7 +219,7 @@ damaged:
       type: str
       returned: always
     problem:
-      description: What is wrong, null for a folder that was moved away before.
+      description: The problem, null for a folder that was moved away before.
       type: str
       returned: always
     moved:
@@ -277,7 +280,7 @@ next_steps:
   elements: dict
   contains:
     problem:
-      description: What the command is good for.
+      description: The problem that the command solves.
       type: str
       returned: always
     command:
@@ -290,7 +293,7 @@ table:
   type: list
   elements: str
 error:
-  description: What went wrong, as returned by M(aliops.cloudmonitor.flush_outbox).
+  description: The error, as returned by M(aliops.cloudmonitor.flush_outbox).
   returned: when the outbox cannot be read
   type: dict
 """

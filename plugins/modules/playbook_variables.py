@@ -30,7 +30,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 error:
-  description: What is wrong, as returned by M(aliops.cloudmonitor.custom_event).
+  description: The error, as returned by M(aliops.cloudmonitor.custom_event).
   returned: on failure
   type: dict
 """

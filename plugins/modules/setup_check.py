@@ -13,10 +13,9 @@ author: aliops.cloudmonitor contributors (@aliops)
 description:
   - Looks whether the controller is set up to report to Alibaba Cloud Monitor, for the playbook
     C(aliops.cloudmonitor.check). It may change at any time, so run the playbook.
-  - It reads what the callback P(aliops.cloudmonitor.deployment_events#callback) reads, that is the
-    environment and C(ansible.cfg), and has no connection options of its own. No secret is in what
-    it returns.
-  - It never fails because of what it finds. Look at RV(healthy).
+  - It reads the environment and C(ansible.cfg), like the callback P(aliops.cloudmonitor.deployment_events#callback), and has no
+    connection options. The result contains no secret.
+  - A problem in the setup does not fail the task. RV(healthy) shows whether there is one.
 options:
   send:
     description:
@@ -57,12 +56,12 @@ checks:
   type: list
   elements: str
 to_fix:
-  description: What to do about what is wrong.
+  description: How to fix the failures.
   returned: always
   type: list
   elements: str
 to_know:
-  description: What is worth knowing and no failure.
+  description: Remarks that are not failures.
   returned: always
   type: list
   elements: str

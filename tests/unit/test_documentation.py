@@ -81,7 +81,7 @@ def test_a_connection_option_is_documented_as_it_is(option: ConnectionOption) ->
     assert tuple(documented.get("aliases", ())) == option.aliases
     assert sorted(documented.get("choices", ())) == sorted(option.choices)
     text = " ".join(documented["description"])
-    variables = text[text.index("Environment variable") :]
+    variables = text[text.lower().index("environment variable") :]
     assert tuple(re.findall(r"E\((\w+)\)", variables)) == option.env
     assert ("the first non-empty one is used" in variables) == (len(option.env) > 1)
 

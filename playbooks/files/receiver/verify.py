@@ -4,7 +4,7 @@
 """Checks a request as the service documents it: target, headers, digest, date, signature, events.
 
 Everything here is a pure function of the request, the known access keys and the time. The signature
-is computed from the raw header lines with code of its own, so that a client's mistake cannot hide.
+is computed from the raw header lines with separate code, so that a client's mistake cannot hide.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``-v`` and ``-vv`` show about the delivery of a deployment. Pure."""
+"""The lines of ``-v`` and ``-vv`` about the delivery of a deployment. Pure."""
 
 from __future__ import annotations
 

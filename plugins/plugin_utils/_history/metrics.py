@@ -23,7 +23,7 @@ _FAILED = ("failed", "aborted")
 
 @dataclass(frozen=True)
 class Sample:
-    """What the metrics need of one finished deployment. Times are epoch seconds."""
+    """The values of a finished deployment for the metrics. Times are epoch seconds."""
 
     id: str
     name: str

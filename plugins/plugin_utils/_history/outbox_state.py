@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the outbox holds of deployments: those that run, and those whose finish was not delivered.
+"""Deployments in the outbox: those that run, and those whose finish was not delivered.
 
 Only reads. Anything in the outbox may be damaged, or be removed meanwhile.
 """

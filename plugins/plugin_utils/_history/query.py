@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was deployed where: the answer of deployment_info, from everything that the outbox holds."""
+"""The answer of deployment_info, from everything in the outbox."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAPPINGS = frozenset("previous hosts ci git context details".split())
 
 @dataclass(frozen=True)
 class Filters:
-    """Which deployments are wanted. None, or an empty ``status``, means all.
+    """Filters for deployments. None, or an empty ``status``, means all.
 
     ``since`` and ``until``: epoch seconds, both inclusive; a deployment belongs to the time at
     which it ended. ``limit``: how many deployments are listed at most.
@@ -48,7 +48,7 @@ class Filters:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was deployed, as plain data. Keys that are unknown are omitted from deployments.
+    """The deployments as plain data. Keys that are unknown are omitted from deployments.
 
     ``deployments``: finished deployments, the one that ended last comes first. Each is the content
     of its finish plus ``by`` (``callback``, ``role`` or ``task``) and ``delivery`` (``delivered``,

@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was deployed, from the deployment events that Cloud Monitor has, as the history has it."""
+"""Deployments from the events that Cloud Monitor has, in the form of the history."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Pages(Protocol):
 
 @dataclass(frozen=True)
 class Query:
-    """Which events to read.
+    """Filters for events.
 
     ``since`` and ``until``: epoch milliseconds, both inclusive. Without ``until``, events until
     now are read. ``name``, ``group_id`` and ``keywords``: None for all events. ``limit``: the
@@ -229,7 +229,7 @@ def duplicates(events: list[StoredEvent]) -> list[int]:
 
 @dataclass(frozen=True)
 class Look:
-    """What the last look for events has found, and how long it took until then (seconds)."""
+    """The events that were found last, and the seconds until then."""
 
     events: list[StoredEvent]
     truncated: bool

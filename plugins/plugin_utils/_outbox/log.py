@@ -134,7 +134,8 @@ class Attempt:
     def text(self, number: int, wait: float | None = None) -> str:
         """Return the text of its line.
 
-        ``number``: attempts since the last accepted one, from 1. ``wait``: seconds until the next one, None if the next
+        ``number``: attempts since the last accepted one, from 1.
+        ``wait``: seconds until the next one, None if the next
         one is not due to a failure, or is left to a later run.
         """
         parts = [event_count(self.events), self.where, f"{self.seconds:.3f} s", f"attempt {number}"]

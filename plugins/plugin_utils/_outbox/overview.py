@@ -113,7 +113,7 @@ class DeliveryEntry:
 
 @dataclass(frozen=True)
 class Step:
-    """What to do next about a problem. ``command``: for a shell."""
+    """The next command for a problem. ``command``: for a shell."""
 
     problem: str
     command: str

@@ -46,7 +46,7 @@ from .storage import (
     damage_reported,
 )
 
-# How long reading may take. What is left then is only counted.
+# The time limit for reading. The rest is only counted.
 READ_SECONDS = 20.0
 SHOWN_DELIVERIES = 10
 _HISTORY_BYTES = 1_048_576
@@ -206,7 +206,7 @@ class _Reader:
 
 @dataclass(frozen=True)
 class _Journal:
-    """What a journal holds. ``head``: its first record, None if that cannot be read.
+    """The content of a journal. ``head``: its first record, None if that cannot be read.
 
     ``events``: how many wait.
     """
