@@ -75,7 +75,7 @@ def test_named_variables_are_copied_and_what_may_not_leave_is_left_out(project: 
 
     assert ended.rc == 0, ended.output
     (warning,) = [text for text in ended.warnings if "aliops" in text]
-    assert "further: looks, indirect, hidden, vaulted, broken, missing" in warning, warning
+    assert "not sent: looks, indirect, hidden, vaulted, broken, missing." in warning, warning
     start, finish = project.events()
     assert start["context"] == {"release": "1.4.2"}
     cut = finish["context"].pop("long")

@@ -186,7 +186,7 @@ MISTAKES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
             "ALIBABA_CLOUD_ACCESS_KEY_ID": "", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "",
             "PYTHONPATH": "{}/nochain",
         },
-        ("no AccessKey", "ALIBABA_CLOUD_ACCESS_KEY_ID", "alibabacloud-credentials"),
+        ("no AccessKey", "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
     ),
     "an unknown region": (
         {"CLOUDMONITOR_ENDPOINT": "", "ALIBABA_CLOUD_REGION_ID": "cn-hangzou"},
