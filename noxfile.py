@@ -152,6 +152,7 @@ def sanity(session: nox.Session, core: str) -> None:
     if core == "oldest" and "3.8" not in PYTHONS:
         session.skip("Python 3.8 was not found, the oldest that modules run on")
     install(session, core, core)
+    runs: list[tuple[str, ...]]
     if core == "oldest":
         runs = [("--python", "3.8", "--test", "compile", "--test", "import")]
     elif session.posargs:

@@ -157,10 +157,12 @@ class Snapshot:
 def _parse_positions(found: Any) -> Positions | None:
     if not isinstance(found, dict):
         return None
-    sound = all(
-        _MONTH.fullmatch(month) and type(end) is int and end >= 0 for month, end in found.items()
-    )
+    sound = all(_MONTH.fullmatch(month) and _is_size(end) for month, end in found.items())
     return found if sound else None
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _prefix(name: str, environment: str | None) -> bytes:
