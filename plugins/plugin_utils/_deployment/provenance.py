@@ -58,7 +58,7 @@ def _parse_commit(value: Any, option: str) -> str:
         raise InvalidInput(
             f"must be the id of a commit, 7 to 64 hexadecimal digits, and is {text[:80]!r}",
             option=option,
-            advice="Quote it in YAML. A tag or branch belongs into the version.",
+            advice="Quote it in YAML. Put a tag or branch into the version.",
         )
     return text.lower()
 
