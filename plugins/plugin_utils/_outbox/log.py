@@ -147,6 +147,11 @@ class Attempt:
         return text if wait is None else f"{text}; next attempt in {wait:.1f} s"
 
 
+def short_attempt(text: str) -> str:
+    """Return the beginning of the text of an attempt: events, place and seconds."""
+    return text.partition(", attempt ")[0]
+
+
 def _error_text(error: DeliveryError) -> str:
     """Return the kind of an error and its cause.
 

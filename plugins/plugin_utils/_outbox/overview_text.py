@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
 
+from .log import short_attempt
 from .overview import DeploymentEntry, Overview, State
 from .terminal import WIDTH, clean, cut, width, wrap
 
@@ -163,7 +164,7 @@ def _damaged(overview: Overview, rows: int, notes: _Notes) -> list[str]:
 def _deliveries(overview: Overview, rows: int) -> list[str]:
     columns = (_NAME, _ENVIRONMENT, _AGE, _Column("DETAILS", None))
     found = [
-        (one.name, one.environment or "", shown_age(one.age), one.text)
+        (one.name, one.environment or "", shown_age(one.age), short_attempt(one.text))
         for one in overview.deliveries[:rows]
     ]
     return _section("LAST DELIVERIES", columns, found, len(found))

@@ -90,6 +90,7 @@ def test_the_log_has_a_line_for_every_attempt_and_decision(
     accepted = own[2].text
     assert accepted.startswith(f"1 event, {receiver.url}, 0.")
     assert ", attempt 2, request " in accepted
+    assert ", attempt 1, request " in own[3].text  # counted from the last accepted one
     text = outbox.log.path.read_text()
     assert "shop" not in text
     assert SECRET not in text

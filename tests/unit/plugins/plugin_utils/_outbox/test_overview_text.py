@@ -45,7 +45,8 @@ QUEUE = QueueEntry("nightly-export", None, 0.0, 200.0, 1250, DOWN, "/o/runs/q")
 REFUSED = "The user may not call cms:PutCustomEvent. Allow it in the RAM policy of the user."
 DEAD = DeadEntry("d", "shop", "staging", 1, 2, "refused", REFUSED, 0.0, 2e5, "/o/dead/d")
 BAD = DamagedEntry(f"{OUTBOX}/damaged/9b1f", None, True, 7200.0)
-SENT = DeliveryEntry(0.0, 30.0, "a", "blog", "production", 2, "2 events, cn-hangzhou, 0.103 s")
+LINE = "2 events, cn-hangzhou, 0.103 s, attempt 1, request 86BC29E8"
+SENT = DeliveryEntry(0.0, 30.0, "a", "blog", "production", 2, LINE)
 FULL = Overview(OUTBOX, True, [SHOP, PRICES, BLOG], [QUEUE], [DEAD], [BAD], [SENT])
 
 

@@ -33,3 +33,8 @@ def test_a_wrapped_text_fits_and_loses_nothing_but_what_an_ellipsis_stands_for(
     assert 1 <= len(found) <= lines
     assert all(width(line) <= limit for line in found)
     assert "\u2026" in "".join(found) or " ".join(found) == clean(text)
+
+
+def test_a_text_is_cut_after_a_word_that_fits() -> None:
+    assert wrap("Check the network", 12, 1) == ["Check the\u2026"]
+    assert wrap("Check", 3, 1) == ["Ch\u2026"]
