@@ -124,10 +124,25 @@ def table(output: str) -> list[str]:
 
 
 @pytest.mark.every_core
-def test_demo_shows_every_event_and_leaves_nothing_behind(place: Place) -> None:
+def test_demo_shows_every_event_whatever_the_user_has_set_and_leaves_nothing_behind(
+    place: Place,
+) -> None:
     installed = place.files()
 
-    rc, output = place.run()
+    rc, output = place.run(
+        "-v",
+        ALIBABA_CLOUD_ACCESS_KEY_ID="users-id",
+        ALIBABA_CLOUD_ACCESS_KEY_SECRET="users-secret",
+        ALIBABA_CLOUD_SECURITY_TOKEN="users-token",
+        CLOUDMONITOR_ENDPOINT="http://127.0.0.1:9",
+        CLOUDMONITOR_NETWORK="nonsense",
+        CLOUDMONITOR_DEPLOYMENT_NAME="users-name",
+        CLOUDMONITOR_OUTBOX=str(place.root / "users-outbox"),
+        CLOUDMONITOR_RUN_ID="users-run",
+        http_proxy="http://127.0.0.1:9",
+        ANSIBLE_STRATEGY="free",
+        ANSIBLE_ANY_ERRORS_FATAL="true",
+    )
 
     assert rc == 0, output
     assert table(output) == [
@@ -162,34 +177,12 @@ def test_demo_shows_every_event_and_leaves_nothing_behind(place: Place) -> None:
         ("website", "failed"),
         ("website", "succeeded"),
     ]
+    # With -v, the output also has that of the runs, which is hidden otherwise.
     assert "WARN" not in output, output
     assert "DEPRECAT" not in output, output
-    assert "\\n" not in output.partition("TASK [What arrived]")[2]
+    assert "\\n" not in output.partition("TASK [What arrived]")[2].partition("TASK [")[0]
     until(lambda: not place.leftovers(), "something is left")
     assert place.files() == installed
-
-
-def test_demo_never_talks_to_the_service_of_the_users_settings(place: Place) -> None:
-    rc, output = place.run(
-        "-v",
-        ALIBABA_CLOUD_ACCESS_KEY_ID="users-id",
-        ALIBABA_CLOUD_ACCESS_KEY_SECRET="users-secret",
-        ALIBABA_CLOUD_SECURITY_TOKEN="users-token",
-        CLOUDMONITOR_ENDPOINT="http://127.0.0.1:9",
-        CLOUDMONITOR_NETWORK="nonsense",
-        CLOUDMONITOR_DEPLOYMENT_NAME="users-name",
-        CLOUDMONITOR_OUTBOX=str(place.root / "users-outbox"),
-        CLOUDMONITOR_RUN_ID="users-run",
-        http_proxy="http://127.0.0.1:9",
-        ANSIBLE_STRATEGY="free",
-        ANSIBLE_ANY_ERRORS_FATAL="true",
-    )
-
-    assert rc == 0, output
-    assert len(table(output)) == 17, output
-    # With -v this is also what the runs said whose output is not shown otherwise.
-    assert "WARN" not in output, output
-    assert "DEPRECAT" not in output, output
     # Neither events nor the history of the demo are in the outbox of the user.
     assert not (place.root / "users-outbox").exists()
     assert not list(place.root.rglob("home/.ansible/aliops.cloudmonitor"))
