@@ -236,19 +236,7 @@ def coverage(session: nox.Session) -> None:
 def mutation(session: nox.Session) -> None:
     """Change one file in many small ways; list what its tests do not notice: _api/response.py."""
     install(session, "mutation", "mutation")
-    (source,) = TREE.glob(f"plugins/*/{session.posargs[0]}")
-    test = "tests/unit" / source.relative_to(TREE).parent / f"test_{source.name}"
-    command = f"python -m pytest -qx -p no:cacheprovider --hypothesis-profile=few {test}"
-    database = fresh("mutation") / "session.sqlite"
-    config = database.with_suffix(".toml")
-    config.write_text(
-        f"[cosmic-ray]\nmodule-path = '{source}'\ntimeout = 60.0\nexcluded-modules = []\n"
-        f"test-command = '{command}'\n[cosmic-ray.distributor]\nname = 'local'\n"
-    )
-    run(session, "cosmic-ray", "init", config, database)
-    env = {"PYTHONPATH": str(CACHE / "tree")}
-    run(session, "cosmic-ray", "exec", config, database, seconds=7200, env=env)
-    run(session, "cr-report", "--surviving-only", "--show-diff", database)
+    steps.mutate(session, session.posargs[0])
 
 
 @nox.session(python=NEWEST)

@@ -154,3 +154,20 @@ def measured(session: nox.Session) -> Iterator[None]:
         hook.unlink()
     for command in ("combine", "report"):
         run(session, "coverage", command, env=data)
+
+
+def mutate(session: nox.Session, name: str) -> None:
+    """Run the tests of one file of plugins/, such as _api/response.py, on each of its mutants."""
+    (source,) = TREE.glob(f"plugins/*/{name}")
+    test = "tests/unit" / source.relative_to(TREE).parent / f"test_{source.name}"
+    command = f"python -m pytest -qx -p no:cacheprovider --hypothesis-profile=few {test}"
+    database = fresh("mutation") / "session.sqlite"
+    config = database.with_suffix(".toml")
+    config.write_text(
+        f"[cosmic-ray]\nmodule-path = '{source}'\ntimeout = 60.0\nexcluded-modules = []\n"
+        f"test-command = '{command}'\n[cosmic-ray.distributor]\nname = 'local'\n"
+    )
+    run(session, "cosmic-ray", "init", config, database)
+    env = {"PYTHONPATH": str(CACHE / "tree")}
+    run(session, "cosmic-ray", "exec", config, database, seconds=7200, env=env)
+    run(session, "cr-report", "--surviving-only", "--show-diff", database)
