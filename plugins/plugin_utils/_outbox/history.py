@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 import re
 import time
-from calendar import monthrange
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -91,10 +90,18 @@ class History:
         return self._keep_days > 0
 
     def add(self, finish: Mapping[str, Any], by: str, now: float | None = None) -> str | None:
-        """Add the content of a finish, durably; return the problem if that is not possible.
+        """Add the content of a finish, durably, and update ``current.json``.
 
-        ``by``: ``callback``, ``role`` or ``task``. ``now``: epoch seconds.
+        ``by``: ``callback``, ``role`` or ``task``. ``now``: epoch seconds. Returns the problem if
+        the line cannot be written.
         """
+        problem = self.add_line(finish, by, now)
+        if problem is None:
+            self.update_current()
+        return problem
+
+    def add_line(self, finish: Mapping[str, Any], by: str, now: float | None = None) -> str | None:
+        """Do the part of ``add`` that has to be durable before the finish is in a journal."""
         if not self.is_on:
             return None
         month = time.strftime("%Y-%m", time.gmtime(now))
@@ -103,10 +110,14 @@ class History:
             self._append(self.folder / (month + _SUFFIX), {**finish, "by": by})
         except OSError as exc:
             return f"{self.folder} cannot be written ({exc.strerror or exc})"
-        with suppress(OSError), self._locked(_RUN_LOCK_SECONDS) as locked:
-            if locked:
-                self._update_current(_RUN_CURRENT_BYTES)
         return None
+
+    def update_current(self) -> None:
+        """Bring ``current.json`` up to date if that is quick."""
+        if self.is_on:
+            with suppress(OSError), self._locked(_RUN_LOCK_SECONDS) as locked:
+                if locked:
+                    self._update_current(_RUN_CURRENT_BYTES)
 
     def _append(self, path: Path, line: dict[str, Any]) -> None:
         try:
@@ -333,5 +344,5 @@ def _size(paths: list[Path]) -> int:
 def _end(path: Path) -> float:
     """Return when the month of a file ends, in epoch seconds."""
     year, month = (int(part) for part in path.stem.split("-"))
-    begin = datetime(max(year, 1), month, 1, tzinfo=timezone.utc).timestamp()
-    return begin + monthrange(max(year, 1), month)[1] * _DAY_SECONDS
+    year = min(max(year, 1), 9998)
+    return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=timezone.utc).timestamp()

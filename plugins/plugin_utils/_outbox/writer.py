@@ -14,20 +14,24 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._api.endpoint import shown_endpoint
 from .._deployment.events import Naming
 from .end_of_run import Decision, decide, warning
 from .launch import CourierSettings, spawn
 from .liveness import host_identity, process_mark
-from .log import LogLine
 from .records import RunRecord, finish_content
 from .status import DeliveryStatus
 from .storage import WAKE_SIGNAL, Folder, Outbox, OutboxError
 
+if TYPE_CHECKING:
+    from .log import LogLine
+
 _LOCK_SECONDS = 1.0
 _POLL_SECONDS = 0.01
+# A healthy service accepts the finish within some milliseconds.
+_FIRST_SECONDS, _FIRST_POLL_SECONDS = 0.1, 0.001
 
 
 @dataclass(frozen=True)
@@ -96,10 +100,12 @@ class OutboxWriter:
         if self.history_problem is not None:  # on a full disk, the reserve is free now
             self._add_to_history(finish)
         self._wake()
+        if finish is not None:  # while the courier sends it
+            self._outbox.history.update_current()
 
     def _add_to_history(self, finish: Mapping[str, Any] | None) -> None:
         if finish is not None:
-            self.history_problem = self._outbox.history.add(finish, "callback")
+            self.history_problem = self._outbox.history.add_line(finish, "callback")
 
     def count_events(self) -> int:
         """Return how many events are in the journal, also those that the courier has added.
@@ -174,7 +180,8 @@ class OutboxWriter:
                 decision = Decision.INTERRUPTED
             if decision is not Decision.KEEP_WAITING:
                 return self._result(decision, status, seconds)
-            time.sleep(_POLL_SECONDS)
+            is_first = time.monotonic() - begin < _FIRST_SECONDS
+            time.sleep(_FIRST_POLL_SECONDS if is_first else _POLL_SECONDS)
 
     def abandon(self) -> None:
         """Part with the courier without Python's warning about a process that still runs."""
