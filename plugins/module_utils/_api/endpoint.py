@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
 from .names import nearest_name, shortened
-from .signature import RESOURCE
 
+RESOURCE = "/event/custom/upload"
 DEFAULT_REGION = "cn-hangzhou"
 NETWORKS = ("public", "vpc")
 

@@ -18,8 +18,9 @@ from email.utils import formatdate
 from typing import Iterable, Mapping
 from urllib.parse import unquote_plus
 
+from .endpoint import RESOURCE
+
 CONTENT_TYPE = "application/json"
-RESOURCE = "/event/custom/upload"
 _SIGNED_PREFIXES = ("x-cms", "x-acs")
 
 

@@ -16,10 +16,10 @@ from typing import Any, Callable, Iterator, Mapping
 from .._version import VERSION
 from .connection import Connection, check_ca_path
 from .deadline import DeadlineExceeded, within
+from .endpoint import RESOURCE
 from .proxy import proxies_for
 from .redact import without_userinfo
 from .response import Response
-from .signature import RESOURCE
 from .sockets import ANSWER_LIMIT, SocketWatch
 
 try:

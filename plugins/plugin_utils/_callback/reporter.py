@@ -15,7 +15,7 @@ import uuid
 import weakref
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._api.connection import check_ca_path, parse_connection
 from ...module_utils._api.credentials import (
@@ -40,11 +40,13 @@ from .._outbox.overdue import OverdueLimit
 from .._outbox.records import events_record, overdue_record
 from .._outbox.storage import Outbox
 from .._outbox.writer import OutboxWriter, WaitResult, run_record
-from .context_vars import Render, copy_variables
 from .held_signals import HeldSignals, held_signals
 from .playbooks import PlaybookFile
 from .stats import PlaybookEnd, PlaybookOutcome, TaskCounts, playbook_outcome, reported_failures
-from .verbose import ATTEMPTS, RESULT, attempt_lines, delivered_line, undelivered_line
+
+# Imported only where it is used: Ansible compiles each file anew in every run.
+if TYPE_CHECKING:
+    from .context_vars import Render
 
 _ID_LIMIT = 120
 _LONGEST_SECONDS = 1_000_000
@@ -144,10 +146,7 @@ class Reporter:
         try:
             self._started = self._now()
             settings = self._courier_settings()
-            names = self._options["context_vars"]
-            self._context, _missing = copy_variables(
-                names, extra_vars, render, self._redactor.value
-            )
+            self._context = self._copy_variables(extra_vars, render)
             deployment = self._new_deployment(playbook, number, check_mode, extra_vars)
             check_id(deployment.id, "deployment_id")
             outbox = Outbox(self._options["outbox"], self._options["history_keep"])
@@ -323,12 +322,20 @@ class Reporter:
         masked = self._redactor.text(text)
         return without_userinfo(masked) if "://" in masked else masked
 
+    def _copy_variables(self, variables: Mapping[str, Any], render: Render) -> dict[str, Any]:
+        """Return those of the variables that the user has named and that can be sent."""
+        names = self._options["context_vars"]
+        if not names:
+            return {}
+        from .context_vars import copy_variables
+
+        found, _missing = copy_variables(names, variables, render, self._redactor.value)
+        return found
+
     def _add_context(self, variables: Mapping[str, Any], render: Render) -> list[str]:
         """Copy the named play variables; return the names that nothing was found for."""
-        names = self._options["context_vars"]
-        found, _missing = copy_variables(names, variables, render, self._redactor.value)
-        self._context = {**self._context, **found}
-        return [name for name in names if name not in self._context]
+        self._context = {**self._context, **self._copy_variables(variables, render)}
+        return [name for name in self._options["context_vars"] or () if name not in self._context]
 
     def _finished(self, deployment: Deployment, outcome: PlaybookOutcome) -> Deployment:
         finished_at, elapsed_s = self._started.end(self._now())
@@ -382,12 +389,14 @@ class Reporter:
         seconds: float,
     ) -> None:
         """Show how the delivery went, as far as the verbosity asks for it."""
+        if not self._verbosity:
+            return
+        from .verbose import ATTEMPTS, RESULT, attempt_lines, delivered_line, undelivered_line
+
         if self._verbosity >= ATTEMPTS:
             since = deployment.started_at or 0.0
             for line in attempt_lines(writer.log_lines(), since):
                 self._explain(ATTEMPTS, self._clean(line))
-        if self._verbosity < RESULT:
-            return
         if undelivered is None:
             line = delivered_line(deployment, events, writer.where, seconds)
             self._explain(RESULT, self._clean(line))

@@ -37,8 +37,9 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ...module_utils._api.errors import CloudMonitorError
@@ -60,8 +61,11 @@ from .files import (
     sync_folder,
 )
 from .history import DEFAULT_KEEP_DAYS, History
-from .log import CourierLog, LogDecision
-from .waiting_time import WaitingTime
+
+# The callback does without these, and Ansible compiles each file anew in every run.
+if TYPE_CHECKING:
+    from .log import CourierLog
+    from .waiting_time import WaitingTime
 
 # Means that there is something new in the folder. A process ignores it by default, so that it may
 # come before the courier listens.
@@ -245,6 +249,8 @@ class Folder:
             noted_at = os.lstat(self.path / WAITED).st_mtime
         except OSError:
             return None
+        from .waiting_time import WaitingTime
+
         found = WaitingTime.read(text)
         return None if found is None else (found, noted_at)
 
@@ -355,8 +361,14 @@ class Outbox:
         self.dead = self.root / "dead"
         self.damaged = self.root / "damaged"
         self.dead_letters = DeadLetters(self.dead, self._move_to_damaged)
-        self.log = CourierLog(self.root)
         self.history = History(self.root / "history", history_keep, self._move_to_damaged)
+
+    @cached_property
+    def log(self) -> CourierLog:
+        """The log of all couriers of this outbox."""
+        from .log import CourierLog
+
+        return CourierLog(self.root)
 
     def prepare(self) -> None:
         """Make the folders, private to this user. Raises OutboxError."""
@@ -462,6 +474,8 @@ class Outbox:
         with suppress(OSError):  # a directory can only be moved if it is writable
             folder.path.chmod(0o700)
         target = self._move_to_damaged(folder.path)
+        from .log import LogDecision
+
         self.log.add(folder.name, LogDecision.DAMAGED, f"moved to {target}")
         return target
 

@@ -31,11 +31,11 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connectio
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentials import (
     Credentials,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.endpoint import RESOURCE
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import Outcome
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.event import Event
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.response import Response
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.signature import (
-    RESOURCE,
     sign,
     string_to_sign,
 )

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.endpoint import RESOURCE
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.signature import (
     CONTENT_TYPE,
-    RESOURCE,
     canonical_headers,
     canonical_resource,
     content_md5,

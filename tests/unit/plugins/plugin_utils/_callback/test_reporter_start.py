@@ -31,7 +31,7 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.sce
 )
 
 STEPS: list[tuple[Any, str]] = [
-    (reporter, "copy_variables"),
+    (Reporter, "_copy_variables"),
     (reporter, "collect_facts"),
     (reporter, "check_id"),
     (reporter, "events_record"),
