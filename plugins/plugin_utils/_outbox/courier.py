@@ -17,7 +17,7 @@ import random
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -41,7 +41,7 @@ WATCH_SECONDS = 0.5
 # The sender of SIGTERM does not wait for longer.
 LAST_ATTEMPT_SECONDS = 2.0
 # How long to look for folders of earlier runs before the run's own is looked at again.
-_ADOPTION_SECONDS = 0.1
+_ADOPTION_SECONDS = 0.01
 _STEP_SECONDS = 0.05
 
 
@@ -83,6 +83,7 @@ class Courier:
         self._own = Held(delivery, settings.lock)
         self._held = [self._own]
         self._orphans: deque[Folder] | None = None
+        self._search: Iterator[list[Folder] | None] | None = None
         self._pace = Pace()
         self._status = DeliveryStatus()
         # Those that have no line in the log yet, and how many each folder has had.
@@ -124,7 +125,7 @@ class Courier:
 
     @property
     def _has_work(self) -> bool:
-        return bool(self._held or self._orphans)
+        return bool(self._held or self._orphans or self._search)
 
     @property
     def _is_over(self) -> bool:
@@ -138,7 +139,7 @@ class Courier:
         """How long there is nothing to do unless a signal comes."""
         if not self._has_work:
             return 0.0
-        if self._orphans or any(held.delivery.pending for held in self._held):
+        if self._orphans or self._search or any(held.delivery.pending for held in self._held):
             return min(WATCH_SECONDS, self._overdue_in, self._pace.next_at - time.monotonic())
         return min(WATCH_SECONDS, self._overdue_in)
 
@@ -316,7 +317,7 @@ class Courier:
                 self._log(held, LogDecision.HANDED_OVER, text)
                 self._release(held)
                 if self._leave_at is not None:
-                    self._orphans = deque()
+                    self._search, self._orphans = None, deque()
 
     def _adopt_next(self) -> None:
         """Adopt what an earlier run left, one folder at a time, while the service accepts events.
@@ -329,9 +330,8 @@ class Courier:
         if self._own.delivery.pending or any(held is not self._own for held in self._held):
             return
         until = time.monotonic() + _ADOPTION_SECONDS
-        with contextlib.suppress(Exception):
-            if self._orphans is None:
-                self._orphans = deque(self._outbox.folders())
+        if self._orphans is None:
+            self._continue_search()
         while self._orphans and time.monotonic() < until:
             folder = self._orphans.popleft()
             if folder.name == self._settings.folder:
@@ -341,6 +341,14 @@ class Courier:
                 if found is not None:
                     self._held.append(Held(*found))
                     return
+
+    def _continue_search(self) -> None:
+        """List a part of the outbox, which may take longer than the end of a run."""
+        if self._search is None:
+            self._search = self._outbox.folders_in_parts(_ADOPTION_SECONDS)
+        found = next(self._search)
+        if found is not None:
+            self._search, self._orphans = None, deque(found)
 
     # The end
 

@@ -347,13 +347,16 @@ def by_age(folder: Path, name: str | None = None) -> list[Path]:
 
     With ``name``, the age is that of the file ``name`` in each entry, if there is such a file.
     """
-    aged = []
+    return [Path(path) for _time, path in sorted(with_times(folder, name))]
+
+
+def with_times(folder: Path, name: str | None = None) -> Iterator[tuple[int, str]]:
+    """Yield the entries that ``by_age`` sorts: a time in nanoseconds and a path."""
     with suppress(OSError):
         for entry in os.scandir(folder):
             with suppress(OSError):
                 if not entry.name.startswith(".") and not entry.is_symlink():
-                    aged.append((_changed_at(entry, name), entry.path))
-    return [Path(path) for _time, path in sorted(aged)]
+                    yield _changed_at(entry, name), entry.path
 
 
 def _changed_at(entry: os.DirEntry[str], name: str | None) -> int:

@@ -34,10 +34,12 @@ import os
 import re
 import shutil
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -59,6 +61,7 @@ from .files import (
     read_small,
     replace_file,
     sync_folder,
+    with_times,
 )
 from .history import DEFAULT_KEEP_DAYS, History
 
@@ -460,13 +463,26 @@ class Outbox:
         """
         return [Folder(path) for path in by_age(self.runs, JOURNAL) if path.is_dir()]
 
-    def waiting(self) -> int:
-        """Return how many deployments have a folder that no courier has touched lately."""
+    def folders_in_parts(self, seconds: float) -> Iterator[list[Folder] | None]:
+        """Do the same in parts: yield None after every ``seconds``, and then the list."""
+        found: list[tuple[int, str]] = []
+        until = time.monotonic() + seconds
+        for one in with_times(self.runs, JOURNAL):
+            found.append(one)
+            if time.monotonic() >= until:
+                yield None
+                until = time.monotonic() + seconds
+        yield [Folder(Path(path)) for _time, path in sorted(found)]
+
+    def waiting(self, limit: int | None = None) -> int:
+        """Return how many deployments have a folder that no courier has touched lately.
+
+        With ``limit``, at most so many are looked at.
+        """
         with suppress(OSError):
             present = self.present()
-            return sum(
-                1 for beat in beats(self.runs, HEARTBEAT) if present - beat > _LATELY_SECONDS
-            )
+            looked_at = islice(beats(self.runs, HEARTBEAT), limit)
+            return sum(1 for beat in looked_at if present - beat > _LATELY_SECONDS)
         return 0
 
     def set_aside(self, folder: Folder) -> Path:
@@ -539,7 +555,8 @@ def folder_base(text: str) -> str:
 def _leftovers(folder: Path) -> list[Path]:
     """Return the names that ``hidden_name`` makes, which are there for a moment only."""
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        return [Path(entry.path) for entry in entries if _LEFTOVER.fullmatch(entry.name)]
+        names = [entry.name for entry in entries if entry.name.startswith(".")]
+        return [folder / name for name in names if _LEFTOVER.fullmatch(name)]
     return []
 
 

@@ -275,15 +275,33 @@ def test_waiting_counts_what_no_courier_has_touched_lately(outbox: Outbox) -> No
     assert not [path for path in outbox.root.iterdir() if path.name.startswith(".probe")]
 
 
-def test_counting_ten_thousand_deployments_does_not_hold_a_run(outbox: Outbox) -> None:
+def test_of_ten_thousand_deployments_a_run_looks_at_a_thousand(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(10_000):
         (outbox.runs / (f"d{number}")).mkdir()
-    begin = time.process_time()
+    looked_at: list[object] = []
+    real = os.lstat
+
+    def counted(path: Any, **how: Any) -> os.stat_result:
+        looked_at.append(path)
+        return real(path, **how)
+
+    monkeypatch.setattr(os, "lstat", counted)
     outbox.prepare()
-    outbox.waiting()
+    outbox.waiting(1000)
     outbox.create("one more")
 
-    assert time.process_time() - begin < 1.5
+    assert 1000 <= len(looked_at) < 1020
+
+
+def test_folders_are_listed_in_parts_between_which_the_run_is_looked_at(outbox: Outbox) -> None:
+    for number, name in enumerate(["b", "c", "a"]):
+        os.utime(left_behind(outbox, name).path / "journal", (number, number))
+    *parts, found = outbox.folders_in_parts(0.0)
+
+    assert parts == [None, None, None]
+    assert [folder.name for folder in found or []] == ["b", "c", "a"]
 
 
 def test_a_folder_set_aside_never_replaces_an_earlier_one(outbox: Outbox) -> None:
