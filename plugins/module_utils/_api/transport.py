@@ -320,12 +320,22 @@ def _transport_error(exc: Exception, timeout: float) -> TransportError:
         return TransportError("tls", reason, permanent)
     if isinstance(exc, requests.exceptions.ProxyError):
         return TransportError("connection", f"the proxy failed: {reason}")
+    if _has_timed_out(exc):  # while sending, which requests reports as a broken connection
+        return TransportError("timeout", f"no answer within {timeout:g} s")
     # An OSError itself, such as an unreadable ca_path, can be gone the next time. The exceptions
     # of requests are subclasses of OSError.
     passing: Any = OSError
     if isinstance(exc, requests.exceptions.RequestException):
         passing = requests.exceptions.ConnectionError
     return TransportError("connection", reason, permanent=not isinstance(exc, passing))
+
+
+def _has_timed_out(exc: BaseException) -> bool:
+    """Return whether the time limit of a socket has passed; one of the kernel has an errno."""
+    return any(
+        isinstance(cause, (socket.timeout, TimeoutError)) and cause.errno is None
+        for cause in _chain(exc)
+    )
 
 
 def _has_ended(exc: BaseException) -> bool:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -112,7 +111,6 @@ def test_every_playbook_is_reported_once_however_many_there_are() -> None:
         assert is_new_playbook(playbook)
         assert not is_new_playbook(playbook)
         del playbook
-        gc.collect()
 
 
 @pytest.mark.parametrize("excluded", [True, False])
