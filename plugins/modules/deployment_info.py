@@ -110,7 +110,7 @@ deployments:
       type: str
       returned: when it is known
     version:
-      description: What was deployed.
+      description: The deployed software.
       type: str
       returned: when it is known
     status:

@@ -68,7 +68,7 @@ class Shown:
 
 
 class Shower:
-    """Shows samples and other pages, each in a context of its own."""
+    """Shows samples and other pages, each in a separate context."""
 
     def __init__(self, browser: Browser, folder: Path) -> None:
         self._browser = browser

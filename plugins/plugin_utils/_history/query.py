@@ -90,7 +90,7 @@ class _Finish:
 def query(outbox_path: str | Path, filters: Filters, now: float) -> Answer:
     """Return what an outbox knows about deployments. ``now``: epoch seconds.
 
-    Changes nothing. What cannot be read is left out.
+    Changes nothing. Unreadable files are left out.
     """
     outbox = Outbox(outbox_path)
     # A deployment that ends in between is in both, and never in neither.

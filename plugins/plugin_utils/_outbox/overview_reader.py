@@ -66,7 +66,7 @@ def read_overview(
     """Return an overview of an outbox. ``now``: epoch seconds.
 
     Each list begins with the oldest entry, except that deployments are sorted by their state
-    first, and deliveries begin with the newest. What cannot be read within ``seconds`` is only
+    first, and deliveries begin with the newest. After ``seconds``, the others are only
     counted. Raises OutboxError if the directory is not a readable directory of this user.
     """
     if not _is_there(outbox):
