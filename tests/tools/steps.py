@@ -83,7 +83,7 @@ def run_ansible_test(session: nox.Session, *arguments: str) -> None:
 
 
 def find_chromium() -> str | None:
-    """Return the path of a Chromium or Chrome, None if there is none."""
+    """Return the path of a Chromium or Chrome, None without one."""
     names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
     return next(filter(None, (shutil.which(name) for name in names if name)), None)
 

@@ -22,6 +22,7 @@ from .response import (
     Response,
     Retry,
     clock_skew,
+    cut_off_answer,
     foreign_answer,
     redirect_refusal,
     retry_after,
@@ -59,12 +60,7 @@ def classify_call(
     """
     status = response.status
     if not response.complete:
-        return Retry(
-            "connection",
-            f"the answer was cut off (HTTP {status})",
-            "Check the network.",
-            Answer(status),
-        )
+        return cut_off_answer(status, "Check the network.")
     if 300 <= status <= 399:
         return redirect_refusal(status)
     body = _service_body(response)

@@ -132,12 +132,7 @@ def classify(
     """
     status = response.status
     if not response.complete:
-        return Retry(
-            "connection",
-            f"the answer was cut off (HTTP {status})",
-            "Check the network. The events may have arrived.",
-            Answer(status),
-        )
+        return cut_off_answer(status, "Check the network. The events may have arrived.")
     if 300 <= status <= 399:
         return redirect_refusal(status)
     answer = _service_answer(response, redact)
@@ -252,6 +247,11 @@ def _forbidden(
         answer,
         Outcome.REFUSED_FOR_NOW if temporary else Outcome.REFUSED,
     )
+
+
+def cut_off_answer(status: int, advice: str) -> Retry:
+    """Return the result of an answer that ended too early."""
+    return Retry("connection", f"the answer was cut off (HTTP {status})", advice, Answer(status))
 
 
 def redirect_refusal(status: int) -> Refused:

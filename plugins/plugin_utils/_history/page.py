@@ -17,7 +17,7 @@ from jinja2 import Environment
 
 from ...module_utils._version import VERSION
 from .._history.query import Answer
-from .._outbox.terminal import width
+from .._outbox.terminal import counted, width
 from .markup import environment
 from .timeline import Mark, Point, Zoom, first_zoom, zooms
 from .views import (
@@ -33,7 +33,6 @@ from .views import (
     totals,
 )
 from .words import (
-    counted,
     cut,
     date_words,
     duration_words,

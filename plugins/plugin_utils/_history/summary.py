@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from .._history.query import Answer
-from .._outbox.terminal import clean
+from .._outbox.terminal import clean, counted
 from .table import text_table
 from .views import NO_VERSION, Attempt, Cell, matrix, totals
-from .words import counted, cut, date_words
+from .words import cut, date_words
 
 MAX_ROWS = 20
 _HEADING = ("deployment", "environment", "version", "deployed", "commit", "newer deployment")

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from .words import counted, tick_words, time_words
+from .._outbox.terminal import counted
+from .words import tick_words, time_words
 
 # A mark and its neighbour do not overlap on a wide screen.
 COLUMNS = 60

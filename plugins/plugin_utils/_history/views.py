@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._history.query import Answer
+from .._outbox.terminal import counted
 from .words import (
     age_words,
-    counted,
     cut,
     duration_words,
     epoch_from,

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...module_utils._api.redact import without_userinfo
 from ...module_utils._api.timestamp import InvalidTime, parse_epoch
-from .._outbox.terminal import clean
+from .._outbox.terminal import clean, counted
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -112,11 +112,6 @@ def age_words(seconds: float | None) -> str:
         if seconds < below:
             return f"{counted(int(seconds // unit), name)} ago"
     return f"{int(seconds // (365 * _DAY))} years ago"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 deployment``, ``1,200 deployments``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def web_link(value: Any) -> str | None:

@@ -11,7 +11,7 @@ from shlex import quote
 
 from .log import short_attempt
 from .overview import DeploymentEntry, Overview, State
-from .terminal import WIDTH, clean, cut, width, wrap
+from .terminal import WIDTH, clean, counted, cut, width, wrap
 
 ROWS = 20
 _GAP = "  "
@@ -47,13 +47,13 @@ def summary(overview: Overview) -> str:
     if not any(totals.values()):
         return "Nothing runs or waits, and nothing was refused."
     found = [
-        _number(totals["running"] + totals["overdue"], "deployment")
+        counted(totals["running"] + totals["overdue"], "deployment")
         + " running"
         + (f" ({totals['overdue']:,} overdue)" if totals["overdue"] else ""),
         f"{totals['waiting']:,} waiting",
         f"{totals['queued']:,} queued by tasks" if totals["queued"] else "",
-        f"{_number(totals['events'], 'event')} to deliver",
-        _number(totals["dead_letters"], "dead letter"),
+        f"{counted(totals['events'], 'event')} to deliver",
+        counted(totals["dead_letters"], "dead letter"),
         f"{totals['damaged']:,} damaged" if totals["damaged"] else "",
         f"{totals['unread']:,} not read, because there are so many" if totals["unread"] else "",
     ]
@@ -206,10 +206,6 @@ def _padded(text: str, size: int, right: bool) -> str:
     return space + text if right else text + space
 
 
-def _number(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def shown_age(seconds: float | None) -> str:
     """Return a time span in one unit, for example ``3 min`` or ``2 days``."""
     if seconds is None:
@@ -220,5 +216,5 @@ def shown_age(seconds: float | None) -> str:
     if whole < _HOUR:
         return f"{whole // _MINUTE} min"
     if whole < 2 * _DAY:
-        return _number(whole // _HOUR, "hour")
+        return counted(whole // _HOUR, "hour")
     return f"{whole // _DAY} days"

@@ -64,3 +64,8 @@ def wrap(text: str, limit: int, lines: int) -> list[str]:
                 return [*found[:-1], cut(last, limit)]
             return [*found[:-1], last + _ELLIPSIS]
     return found
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 deployment``, ``1,200 deployments``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

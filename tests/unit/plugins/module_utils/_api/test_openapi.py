@@ -40,7 +40,7 @@ def page(count: int, **members: Any) -> Response:
 
 
 class Scripted:
-    """A transport that reacts as planned, and the clock that stands still but for sleeps."""
+    """A transport that reacts as planned, and a clock that only sleeps advance."""
 
     def __init__(self, reactions: Sequence[Response | TransportError]) -> None:
         self.reactions = list(reactions)
