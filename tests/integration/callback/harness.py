@@ -21,11 +21,20 @@ from typing import Any
 import pytest
 from cloudmonitor_receiver import Receiver
 
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
+    Folder,
+    Outbox,
+)
 from ansible_collections.aliops.cloudmonitor.tests.integration import quiet
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
+    KEY_ID,
     ansible_playbook,
     credentials_in_environment,
     environment,
+)
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
+    finish_record,
+    left_behind,
 )
 
 CALLBACK = "aliops.cloudmonitor.deployment_events"
@@ -198,6 +207,18 @@ class Project:
         """Return the variables of a run without the callback."""
         return {"ANSIBLE_CONFIG": str(self.folder / "without.cfg")}
 
+    def store(self, name: str, status: str | None = "failed", **run: Any) -> Folder:
+        """Write a deployment into the outbox that an earlier run could not report.
+
+        Without a status it has no finish. ``run``: what differs in the record of its run.
+        """
+        outbox = Outbox(self.outbox)
+        outbox.prepare()
+        folder = left_behind(outbox, name, **{"destination": f"key:{KEY_ID}", **run})
+        if status is not None:
+            folder.append(finish_record(name, status))
+        return folder
+
     def leave(self, name: str, fault: str = "status=500", **variables: str | None) -> None:
         """Let a run fail that cannot deliver its three events, with no courier left."""
         self.receiver.set_faults([fault + "*inf"])
@@ -212,9 +233,9 @@ class Project:
 
     # A task that is at work until the test says so
 
-    def wait_task(self, name: str = "under-way") -> dict[str, Any]:
+    def wait_task(self, name: str = "under-way", go_on: str = "go-on") -> dict[str, Any]:
         """Return a task that makes a file of that name and goes on once ``release()`` is called."""
-        mark, go = (shlex.quote(str(self.folder / file)) for file in (name, "go-on"))
+        mark, go = (shlex.quote(str(self.folder / file)) for file in (name, go_on))
         script = "touch %s; for i in $(seq 600); do [ -e %s ] && break; sleep 0.05; done"
         return {"name": "Wait", "ansible.builtin.raw": script % (mark, go)}
 
@@ -222,9 +243,9 @@ class Project:
         """Wait until the task of that name is at work."""
         until((self.folder / name).exists, "a task at work")
 
-    def release(self) -> None:
-        """Let every waiting task go on."""
-        (self.folder / "go-on").touch()
+    def release(self, go_on: str = "go-on") -> None:
+        """Let the tasks go on that wait for this file."""
+        (self.folder / go_on).touch()
 
     # What is there
 

@@ -23,16 +23,15 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
     Project,
     Running,
     play,
-    say,
     until,
     using,
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
 
-CONTROLLERS = 4
-EARLIER = 4  # deployments that each controller could not report before
+CONTROLLERS = 2
+EARLIER = 3  # deployments that each controller could not report before
 # Requests a second. The documented limit of an account is 20; a lower one needs fewer controllers.
-RATE = 4
+RATE = 2
 SECONDS = 120.0
 # Longer than the couriers are stopped. An attempt that exceeds its timeout meanwhile would be
 # accepted and, correctly, repeated.
@@ -60,35 +59,15 @@ def name_of(number: int, kind: str) -> str:
     return f"{kind}-of-{number}"
 
 
-def alone(controller: Project) -> None:
-    """Wait until nothing runs there any more."""
-    until(lambda: not controller.processes(), "an end of everything")
-
-
 def leave_behind(controllers: list[Project]) -> set[str]:
-    """Run playbooks on each controller that it cannot report; return the ids of the deployments."""
-    runs = []
+    """Store deployments that no controller could report; return their ids."""
+    ids = set()
     for number, controller in enumerate(controllers):
-        controller.write("earlier.yml", [play(say(), hosts="h1")])
-        runs.append(
-            controller.start(
-                *["earlier.yml"] * EARLIER,
-                CLOUDMONITOR_DEPLOYMENT_ID=name_of(number, "earlier"),
-                CLOUDMONITOR_LINGER="0",
-                CLOUDMONITOR_FLUSH_TIMEOUT="0",
-            )
-        )
-    for run in runs:
-        assert run.ended().may_warn().rc == 0
-    for controller in controllers:
-        alone(controller)
-        assert len(controller.waiting()) == EARLIER
-    bases = [name_of(number, "earlier") for number in range(CONTROLLERS)]
-    return {
-        base if number == 1 else f"{base}/{number}"
-        for base in bases
-        for number in range(1, EARLIER + 1)
-    }
+        for earlier in range(EARLIER):
+            identifier = name_of(number, f"earlier-{earlier}")
+            controller.store(identifier, "succeeded")
+            ids.add(identifier)
+    return ids
 
 
 def start_all(controllers: list[Project]) -> list[Running]:
