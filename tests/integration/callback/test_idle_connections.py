@@ -12,14 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-import pytest
-
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     FINISH,
     START,
     Project,
     play,
-    say,
     until,
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.test_faults import (
@@ -36,13 +33,12 @@ SILENCE = 3.0
 class Firewall:
     """Forwards connections to a port, until one of them was silent for ``silence`` seconds.
 
-    It then answers the next packet with a reset, or (``drops``) with nothing.
+    It then answers the next packet with a reset.
     """
 
-    def __init__(self, port: int, silence: float, drops: bool) -> None:
+    def __init__(self, port: int, silence: float) -> None:
         self._port = port
-        self._silence = silence
-        self._drops = drops
+        self.silence = silence
         self._over = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -75,7 +71,7 @@ class Firewall:
                         data = source.recv(65536)
                         if not data:
                             return
-                        if time.monotonic() - spoken >= self._silence:
+                        if time.monotonic() - spoken >= self.silence:
                             self._cut(client)
                             return
                         target.sendall(data)
@@ -83,8 +79,6 @@ class Firewall:
 
     def _cut(self, client: socket.socket) -> None:
         self.cut += 1
-        if self._drops:
-            self._over.wait()
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def stop(self) -> None:
@@ -97,61 +91,49 @@ class Firewall:
 
 
 @contextmanager
-def firewall(port: int, silence: float, drops: bool) -> Iterator[Firewall]:
-    running = Firewall(port, silence, drops)
+def firewall(port: int, silence: float) -> Iterator[Firewall]:
+    running = Firewall(port, silence)
     try:
         yield running
     finally:
         running.stop()
 
 
-CONTAINER = pytest.param(
-    IN_A_PID_NAMESPACE,
-    False,
-    marks=pytest.mark.skipif(not CONTAINED, reason="unshare --pid is not permitted here"),
-)
-
-
-@pytest.mark.parametrize(
-    ("command", "drops"),
-    [((), False), ((), True), CONTAINER],
-    ids=["reset", "dropped", "container"],
-)
-def test_the_finish_arrives_in_time_after_an_idle_connection_was_cut(
-    project: Project, command: tuple[str, ...], drops: bool
-) -> None:
-    project.write("site.yml", [play(project.wait_task(), hosts="h1")])
-    with firewall(int(project.receiver.url.rpartition(":")[2]), SILENCE, drops) as between:
+def test_the_finish_arrives_in_time_after_a_pause_and_after_a_reset(project: Project) -> None:
+    project.write("long.yml", [play(project.wait_task("long"), hosts="h1")])
+    project.write("short.yml", [play(project.wait_task("short", "end"), hosts="h1")])
+    with firewall(int(project.receiver.url.rpartition(":")[2]), SILENCE) as between:
         run = project.command(
-            *command,
+            # Where it is permitted, the last courier ends with the run.
+            *(IN_A_PID_NAMESPACE if CONTAINED else ()),
             ansible_playbook(),
-            "site.yml",
+            "long.yml",
+            "short.yml",
             CLOUDMONITOR_ENDPOINT=f"http://127.0.0.1:{between.port}",
             CLOUDMONITOR_FLUSH_TIMEOUT=LONG,
         )
         until(lambda: project.receiver.events, "the start")
-        delivered = time.monotonic()
         # The run is longer than the firewall's patience, and than any connection may be idle.
-        until(lambda: time.monotonic() - delivered > SILENCE + 0.5, "an idle connection")
+        pause(SILENCE + 0.5)
         project.release()
+        project.under_way("short")
+        assert (between.cut, between.connections) == (0, 2)
+
+        # A connection that was not idle for long is used again, and is cut.
+        until(lambda: len(project.receiver.events) == 3, "the second start")
+        between.silence = 0.05
+        pause(0.2)
+        project.release("end")
         ended = run.ended()
 
         assert (ended.rc, ended.warnings) == (0, []), ended.output
-        assert [event["event"] for event in project.events()] == [START, FINISH]
-        assert (between.cut, between.connections) == (0, 2)
+        assert [event["event"] for event in project.events()] == [START, FINISH] * 2
+        assert between.cut == 1
         assert ended.seconds < SILENCE + ANSIBLE_SECONDS
         project.settled()
 
 
-def test_a_connection_that_is_reset_although_it_was_not_idle_for_long_delays_nothing(
-    project: Project,
-) -> None:
-    with firewall(int(project.receiver.url.rpartition(":")[2]), 0.05, drops=False) as between:
-        ended = project.run(
-            [play(say(), hosts="h1")],
-            CLOUDMONITOR_ENDPOINT=f"http://127.0.0.1:{between.port}",
-            CLOUDMONITOR_FLUSH_TIMEOUT=LONG,
-        )
-        assert (ended.rc, ended.warnings) == (0, []), ended.output
-        assert [event["event"] for event in project.events()] == [START, FINISH]
-        project.settled()
+def pause(seconds: float) -> None:
+    """Wait until a connection was idle for so long."""
+    since = time.monotonic()
+    until(lambda: time.monotonic() - since > seconds, "an idle connection")
