@@ -10,7 +10,6 @@ import json
 import socket
 import subprocess
 from collections import Counter
-from typing import Any
 
 import pytest
 
@@ -42,21 +41,29 @@ def test_an_event_tells_what_who_where_from_and_from_which_commit(project: Proje
 
     git("init", "-q", "-b", "release/1.4")
     git("commit", "-q", "--allow-empty", "-m", "first")
-    project.write("playbooks/shop.yml", [play(say())])
+    project.config("context_vars = release")
+    for name in ("playbooks/test.yml", "playbooks/shop.yml", "backup.yml"):
+        project.write(name, [play(say(), hosts="h1")])
 
     ended = project.run(
-        "playbooks/shop.yml",
+        "playbooks/test.yml", "playbooks/shop.yml", "backup.yml",
+        "-e", '{"release": {"version": 7}, "stage": "canary-8"}',
+        CLOUDMONITOR_INCLUDE_PLAYBOOKS="*/playbooks/*,other.yml",
+        CLOUDMONITOR_EXCLUDE_PLAYBOOKS="*/test.yml",
+        CLOUDMONITOR_DEPLOYMENT_ID="d",
         CLOUDMONITOR_DEPLOYMENT_VERSION="1.4.2",
         CLOUDMONITOR_DEPLOYMENT_ENVIRONMENT="Produktion ü",
         CLOUDMONITOR_GROUP_ID="4242",
         CLOUDMONITOR_RUN_ID="pipeline-9",
         **GITLAB,
-    )
+    )  # fmt: skip
 
     assert (ended.rc, ended.warnings) == (0, []), ended.output
-    start, finish = project.events()
+    project.settled()
+    start, finish = project.events()  # those of the only playbook that is to be reported
     told = {
         "schema": "deployment/1",
+        "id": "d/2",  # the second file of the command line
         "parent": "pipeline-9",
         "name": "shop",
         "version": "1.4.2",
@@ -66,13 +73,12 @@ def test_an_event_tells_what_who_where_from_and_from_which_commit(project: Proje
         "controller": socket.gethostname(),
         "ci": {"system": "gitlab", "url": GITLAB["CI_JOB_URL"], "job": "4711"},
         "git": {"commit": git("rev-parse", "HEAD"), "branch": "release/1.4"},
+        "context": {"release": {"version": 7}},  # and no other variable
         "group": 4242,
     }
     for event in (start, finish):
         assert {key: event.get(key) for key in told} == told
-        assert not {"check_mode", "context", "details", "truncated"} & set(event)
-    assert start["id"] == finish["id"]
-    assert len(start["id"]) == 36
+        assert not {"check_mode", "details", "truncated"} & set(event)
 
 
 @pytest.mark.every_core
@@ -99,6 +105,7 @@ def test_what_is_reported_inside_names_the_run_as_its_parent(project: Project) -
     project.settled()
     outer_start = project.events(name="site")[0]
     assert "parent" not in outer_start
+    assert len(outer_start["id"]) == 36
     assert f"ID {outer_start['id']}" in ended.output
     counted = Counter(
         (event["name"], event["event"], event.get("parent")) for event in project.events()
@@ -114,64 +121,24 @@ def test_what_is_reported_inside_names_the_run_as_its_parent(project: Project) -
     }
 
 
-def test_check_mode_is_not_reported_unless_asked_for(project: Project) -> None:
-    project.write("site.yml", [play(say())])
-    silent = project.start("site.yml", "--check")
-    asked = project.start("site.yml", "--check", CLOUDMONITOR_CHECK_MODE_EVENTS="true")
-
-    for run in (silent, asked):
-        ended = run.ended()
-        assert (ended.rc, ended.warnings) == (0, []), ended.output
-    project.settled()
-    assert [(one["event"], one["check_mode"]) for one in project.events()] == [
-        (START, True),
-        (FINISH, True),
-    ]
-
-
-def test_only_playbooks_that_are_wanted_are_reported(project: Project) -> None:
-    for name in ("deploy-shop.yml", "deploy-test.yml", "deploy/site.yml", "backup.yml"):
-        project.write(name, [play(say())])
-
-    ended = project.run(
-        "deploy-shop.yml", "deploy-test.yml", "deploy/site.yml", "backup.yml",
-        CLOUDMONITOR_INCLUDE_PLAYBOOKS="deploy*.yml,*/deploy/*",
-        CLOUDMONITOR_EXCLUDE_PLAYBOOKS="*-test.yml",
-        CLOUDMONITOR_DEPLOYMENT_ID="d",
-    )  # fmt: skip
+def test_check_mode_is_reported_if_asked_for(project: Project) -> None:
+    ended = project.run([play(say())], "--check", CLOUDMONITOR_CHECK_MODE_EVENTS="true")
 
     assert (ended.rc, ended.warnings) == (0, []), ended.output
-    project.settled()
-    assert {(event["playbook"], event["id"]) for event in project.events()} == {
-        ("deploy-shop.yml", "d"),
-        ("deploy/site.yml", "d/3"),  # the third file of the command line
-    }
+    told = [(event["event"], event["check_mode"]) for event in project.events()]
+    assert told == [(START, True), (FINISH, True)]
 
 
 @pytest.mark.every_core
 def test_failures_tell_as_much_as_was_asked_for(project: Project) -> None:
-    hosts = [f"n{number:02}" for number in range(11)]
-    project.write("hosts", "\n".join(f"{host} ansible_connection=local" for host in hosts))
     hidden = fail("{{ msg }}", name="Hidden {{ msg }}", no_log=True, vars={"msg": "canary-5Qz"})
-    hidden["when"] = "inventory_hostname == 'n00'"
-    project.write("fails.yml", [play(hidden, fail("x" * 300), hosts="all")])
-    runs = [
-        project.start(
-            "fails.yml", "-f", "1",  # in the order of the inventory
-            CLOUDMONITOR_FAILURE_DETAILS=details, CLOUDMONITOR_DEPLOYMENT_ID=str(details),
-        )
-        for details in (None, "message")
-    ]  # fmt: skip
+    hidden["when"] = "inventory_hostname == 'h1'"
 
-    for run in runs:
-        ended = run.ended()
-        assert (ended.rc, ended.warnings) == (2, []), ended.output
-    project.settled()
-    told: dict[str, Any] = {one["id"]: one.get("failures") for one in project.events(event=FINISH)}
-    task = [{"host": "n00"}] + [{"host": host, "task": "Migrate"} for host in hosts[1:10]]
-    assert told["None"] == task
-    assert told["message"][0] == {"host": "n00"}
-    for failure in told["message"][1:]:
-        assert failure.pop("message") == "x" * 256
-    assert told["message"] == task
+    ended = project.run([play(hidden, fail("x" * 300))], CLOUDMONITOR_FAILURE_DETAILS="message")
+
+    assert (ended.rc, ended.warnings) == (2, []), ended.output
+    assert project.events()[1]["failures"] == [
+        {"host": "h1"},
+        {"host": "h2", "task": "Migrate", "message": "x" * 256},
+    ]
     assert "canary-5Qz" not in json.dumps(project.receiver.events)

@@ -42,85 +42,54 @@ def once(*plays: dict[str, Any]) -> list[Plays]:
     return [list(plays)]
 
 
-NO_START = "no task to start at"
 HANDLER: dict[str, Any] = {"handlers": [fails(name="Restart")]}
-# Each is the playbooks of one command line. Which exit status they have is Ansible's business.
-CASES = {
-    "unreachable, cleared": once(play(reach(), CLEAR, say())),
-    "both, cleared": once(play(reach(), CLEAR, fails(), CLEAR, say())),
-    "cleared, fails again": once(play(reach(), CLEAR, fails())),
-    "cleared, another host fails": once(
+# Each is one playbook. Which exit status it has is Ansible's business.
+CASES: dict[str, Plays] = {
+    "unreachable, cleared": [play(reach(), CLEAR, say())],
+    "both, cleared in batches": [play(reach(), CLEAR, fails(), CLEAR, say(), serial=1)],
+    "all hosts unreachable, cleared by a later play, then nobody": [
+        play(reach(when=True)), play(CLEAR, say()), play(say(), hosts="nobody"),
+    ],
+    "rescued and ignored": [
+        play({"block": [fails()], "rescue": [say()]}, fails(ignore_errors=True),
+             reach(ignore_unreachable=True), any_errors_fatal=True),
+    ],
+    "nobody, after a playbook with failures that do not count": [play(say(), hosts="nobody")],
+    "cleared, another host fails": [
         play(reach(), CLEAR, fail(when="inventory_hostname == 'h2'"))
-    ),
-    "failed, cleared by a later play": once(play(fails()), play(CLEAR, say())),
-    "cleared by a later play, then nobody": once(
-        play(reach()), play(CLEAR, say()), play(say(), hosts="nobody")
-    ),
-    "all hosts unreachable, cleared": once(play(reach(when=True)), play(CLEAR, say())),
-    "cleared in batches": once(play(reach(), CLEAR, say(), serial=1, hosts="h2,h1")),
-    # Failures that do not count, and those that do
-    "rescued": once(play({"block": [fails()], "rescue": [say()]})),
-    "the rescue fails": once(play({"block": [fails()], "rescue": [fails()]})),
-    "errors ignored": once(play(fails(ignore_errors=True))),
-    "unreachable ignored": once(play(reach(ignore_unreachable=True))),
-    "any_errors_fatal, rescued": once(
-        play({"block": [fails()], "rescue": [say()]}, any_errors_fatal=True)
-    ),
-    "max_fail_percentage not reached": once(play(fails(), say(), max_fail_percentage=60)),
-    "run_once": once(play(fail(run_once=True), say())),
-    # The end of a play
-    "end_play after a failure": once(play(fails(), END_PLAY, fail())),
-    "a handler fails": once(play(NOTIFY, **HANDLER)),
-    "force_handlers": once(
-        play(NOTIFY, fails(), force_handlers=True, handlers=[say(name="Restart")])
-    ),
-    "a batch fails": once(play(fails(), serial=1)),
-    "free": once(play(fails(), strategy="ansible.builtin.free")),
-    "a delegated host is unreachable": once(play(reach(delegate_to="elsewhere"))),
-    # Several plays and playbooks
-    "a later play for nobody": once(play(fails()), play(say(), hosts="nobody")),
-    "the second playbook fails": [[play(say())], [play(fails())]],
-    "the first playbook clears in a later play": [
-        [play(reach()), play(CLEAR, say())],
-        [play(say())],
     ],
-    "the second playbook is for nobody": [
-        [play(reach()), play(CLEAR, say())],
-        [play(say(), hosts="nobody")],
-    ],
-    NO_START: once(play(say())),
-}
-AT_ONCE = 9
+    "failed, cleared by a later play": [play(fails()), play(CLEAR, say())],
+    "the rescue fails": [play({"block": [fails()], "rescue": [fails()]})],
+    "a handler fails": [play(NOTIFY, **HANDLER)],
+    "free": [play(fails(), strategy="ansible.builtin.free")],
+    "a delegated host is unreachable": [play(reach(delegate_to="elsewhere"))],
+    "a later play for nobody": [play(fails(), END_PLAY, fail()), play(say(), hosts="nobody")],
+}  # fmt: skip
 
 
 @pytest.mark.every_core
-@pytest.mark.parametrize("first", range(0, len(CASES), AT_ONCE))
-def test_a_deployment_failed_exactly_if_ansible_did(project: Project, first: int) -> None:
-    names = list(CASES)[first : first + AT_ONCE]
-    runs = {}
-    for number, name in enumerate(names):
-        files = [f"{number}-{part}.yml" for part in range(len(CASES[name]))]
-        for part, plays in enumerate(CASES[name]):
-            project.write(files[part], plays)
-        start_at = ("--start-at-task", "nowhere") if name == NO_START else ()
-        runs[name] = project.start(
-            files[0],
-            *files[1:],
-            *start_at,
-            CLOUDMONITOR_DEPLOYMENT_ID=f"{number}.",
-            ANSIBLE_RETRIES="0",
-        )
+def test_a_deployment_failed_exactly_if_ansible_did(project: Project) -> None:
+    for number, plays in enumerate(CASES.values()):
+        project.write(f"{number}.yml", plays)
+    names, first = list(CASES), 0
+    while first < len(names):
+        files = [f"{number}.yml" for number in range(first, len(names))]
+        before = len(project.events())
 
-    ended = {name: run.ended().may_warn() for name, run in runs.items()}
-    project.settled()
-    for number, name in enumerate(names):
-        mine = [one for one in project.events() if one["id"].startswith(f"{number}.")]
-        finishes = [one for one in mine if one["event"] == FINISH]
-        states = [one["status"] for one in finishes]
-        assert ended[name].rc in (0, 2, 4), (name, ended[name].output)
-        failed = ["failed"] if ended[name].rc else []
-        assert [state for state in states if state not in ("succeeded", "empty")] == failed, name
-        assert states[-1:] == failed or not failed, name
-        assert len([one for one in mine if one["event"] == FAILURE]) == len(failed), name
-        for finish in finishes:
-            assert bool(finish.get("failures")) is (finish["status"] == "failed"), (name, finish)
+        # Ansible goes on with the next playbook until one fails.
+        ended = project.start(*files, ANSIBLE_RETRIES="0").ended().may_warn()
+
+        project.settled()
+        events = project.events()[before:]
+        finishes = [event for event in events if event["event"] == FINISH]
+        finishes.sort(key=lambda event: files.index(event["playbook"]))
+        assert ended.rc in (0, 2, 4), ended.output
+        assert [finish["playbook"] for finish in finishes] == files[: len(finishes)] != []
+        assert ended.rc or len(finishes) == len(files)
+        named = dict(zip(names[first:], finishes, strict=False))
+        failed = [name for name, finish in named.items() if finish["status"] == "failed"]
+        told = [name for name, finish in named.items() if finish.get("failures")]
+        first += len(finishes)
+        assert failed == told == ([names[first - 1]] if ended.rc else []), ended.output
+        assert len([one for one in events if one["event"] == FAILURE]) == len(failed)
+        assert {one["status"] for one in finishes} <= {"succeeded", "empty", "failed"}

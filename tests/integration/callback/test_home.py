@@ -28,7 +28,7 @@ _AS_ANOTHER_USER = (
     "--inh-caps=+dac_override,+dac_read_search", "--ambient-caps=+dac_override,+dac_read_search",
 )  # fmt: skip
 OURS = "aliops.cloudmonitor"
-FLUSH = {"name": "F", "aliops.cloudmonitor.flush_outbox": {"outbox": "~/box"}, "run_once": True}
+FLUSH: dict[str, object] = {"name": "F", "aliops.cloudmonitor.flush_outbox": {"outbox": "~/box"}}
 
 
 @functools.cache
@@ -54,7 +54,7 @@ def homeless(project: Project) -> Project:
 
 
 def run(project: Project, *tasks: dict[str, object], **variables: str | None) -> Ended:
-    project.write("site.yml", [play(*tasks)])
+    project.write("site.yml", [play(*tasks, hosts="h1")])
     variables = {"HOME": None, **variables}
     return project.command(
         *_AS_ANOTHER_USER, ansible_playbook(), "site.yml", "-e", "a=b", **variables
@@ -65,32 +65,14 @@ def made_by_us(project: Project) -> list[Path]:
     return [path for path in project.folder.rglob("*") if path.name in (OURS, "box", "runs")]
 
 
-@pytest.mark.parametrize(
-    "variables",
-    [
-        {"CLOUDMONITOR_OUTBOX": None},
-        {"CLOUDMONITOR_OUTBOX": "~/box"},
-        {"CLOUDMONITOR_OUTBOX": "~user-that-is-not-here/box"},
-    ],
-    ids=["default", "home", "user"],
-)
-def test_the_run_is_not_reported_and_no_folder_is_made(
-    homeless: Project, variables: dict[str, str | None]
-) -> None:
-    ended = run(homeless, say(), **variables)
+def test_a_run_is_not_reported_a_flush_fails_and_no_folder_is_made(homeless: Project) -> None:
+    ended = run(homeless, FLUSH, CLOUDMONITOR_OUTBOX=None)
 
-    assert ended.rc == 0, ended.output
+    assert ended.rc == 2, ended.output
     (warning,) = [one for one in ended.warnings if OURS in one]
     assert "outbox: begins with ~" in warning
     assert "Set HOME" in warning
-    assert made_by_us(homeless) == []
-
-
-def test_flush_outbox_fails_and_makes_no_folder(homeless: Project) -> None:
-    ended = run(homeless, FLUSH, **homeless.without())
-
-    assert ended.rc == 2, ended.output
-    assert "outbox: begins with ~" in ended.output
+    assert ended.output.count("outbox: begins with ~") >= 2  # the task fails with the same words
     assert made_by_us(homeless) == []
 
 

@@ -86,28 +86,13 @@ def test_packages_that_only_the_wrapper_of_ansible_knows(project: Project) -> No
 @pytest.mark.skipif(
     not find_spec("alibabacloud_credentials"), reason="needs alibabacloud-credentials"
 )
-def test_a_credentials_file_beside_the_playbook(project: Project) -> None:
+def test_a_relative_credentials_file_home_and_outbox(project: Project) -> None:
     project.write("creds.ini", PROFILE)
     (project.folder / "creds.ini").chmod(0o600)
 
     ended = project.run(
-        [play(say())], ALIBABA_CLOUD_CREDENTIALS_FILE="../project/creds.ini", **NO_KEY
-    )
-
-    assert (ended.rc, ended.warnings) == (0, []), ended.output
-    project.settled()
-    _is_delivered(project)
-
-
-@pytest.mark.skipif(
-    not find_spec("alibabacloud_credentials"), reason="needs alibabacloud-credentials"
-)
-def test_a_relative_home_and_a_relative_outbox(project: Project) -> None:
-    project.write("home/.alibabacloud/credentials.ini", PROFILE)
-
-    ended = project.run(
-        [play(say())],
-        ALIBABA_CLOUD_ECS_METADATA_DISABLED="true",
+        [play(say(), hosts="h1")],
+        ALIBABA_CLOUD_CREDENTIALS_FILE="../project/creds.ini",
         CLOUDMONITOR_OUTBOX="somewhere/outbox",
         HOME=os.path.join(os.curdir, "home"),
         **NO_KEY,
