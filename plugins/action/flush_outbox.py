@@ -104,6 +104,7 @@ class ActionModule(EventAction):
                 counted = _counted(outbox)
                 return {**_result(counted, outbox), "msg": counted_message(counted, params["dead"])}
             outbox.prepare()
+            outbox.remove_leftovers()
             if REQUESTS_IMPORT_ERROR is not None:
                 raise MissingLibrary(missing_required_lib("requests"))
             key_id = configured.get("access_key_id")

@@ -119,14 +119,18 @@ class Client:
         self._next_at = float("-inf")
         self._requests = 0
 
-    def send(self, batches: Sequence[Batch]) -> SendSummary:
-        """Deliver ``batches`` in order and stop at the first that is not accepted."""
+    def send(self, batches: Sequence[Batch], *, at_once: bool = False) -> SendSummary:
+        """Deliver ``batches`` in order and stop at the first that is not accepted.
+
+        With ``at_once``, the first attempt does not wait because of earlier requests. Requests
+        after it wait longer instead, so the average rate stays below the limit.
+        """
         self._requests = 0
         self._delivered = 0
         self._total = sum(len(batch.events) for batch in batches)
         request_id: str | None = None
         for number, batch in enumerate(batches):
-            result = self._deliver(batch)
+            result = self._deliver(batch, at_once=at_once and number == 0)
             if not isinstance(result, Delivered):
                 left = tuple(event for rest in batches[number:] for event in rest.events)
                 error = self._error(result, self._delivered, self._total)
@@ -136,11 +140,11 @@ class Client:
             self._report_progress()
         return SendSummary(self._delivered, self._requests, request_id=request_id)
 
-    def _deliver(self, batch: Batch) -> SendResult:
+    def _deliver(self, batch: Batch, *, at_once: bool) -> SendResult:
         """Send one batch until it is delivered, refused, or out of retries."""
         retry = 0
         while True:
-            result = self._attempt(batch)
+            result = self._attempt(batch, at_once=at_once and retry == 0)
             if not isinstance(result, Retry) or retry >= self._connection.retries:
                 return result
             if result.after is not None and result.after > RETRY_AFTER_MAX:
@@ -161,11 +165,11 @@ class Client:
         if self._progress is not None:
             self._progress(self._delivered, self._total)
 
-    def _attempt(self, batch: Batch) -> SendResult:
+    def _attempt(self, batch: Batch, *, at_once: bool) -> SendResult:
         wait = self._next_at - self._monotonic()
-        if wait > 0:
+        if wait > 0 and not at_once:
             self._sleep(wait)
-        self._next_at = self._monotonic() + MIN_INTERVAL
+        self._next_at = max(self._next_at, self._monotonic()) + MIN_INTERVAL
         self._requests += 1
         now = self._clock()
         headers = signed_headers(

@@ -55,7 +55,7 @@ _FAILURE_LIMIT = 256
 # Of the names of variables in a warning, in characters.
 _NAMES_LIMIT = 60
 # Of the earlier deployments with undelivered events. To count 10,000 takes a twentieth of a second.
-_MOST_COUNTED = 1_000
+_MOST_COUNTED = 100
 # By the objects themselves: the number that id() gives is used again for a later playbook.
 _known_playbooks: weakref.WeakSet[Any] = weakref.WeakSet()
 

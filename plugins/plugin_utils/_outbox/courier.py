@@ -20,15 +20,16 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from ...module_utils._api.errors import CloudMonitorError, DeliveryError, Outcome
 from ...module_utils._api.event import Event
 from .._deployment.clock import Moment, present_moment
-from .delivery import Delivery, Send
+from .delivery import Delivery
 from .launch import CourierSettings, report_to_probe
 from .log import Attempt, LogDecision, event_count
 from .orphans import adopt
-from .pace import Pace
+from .pace import OrphanPace, Pace
 from .self_test import run_self_test
 from .sender import Sender
 from .signals import CourierSignals, Terminated
@@ -41,7 +42,7 @@ WATCH_SECONDS = 0.5
 # The sender of SIGTERM does not wait for longer.
 LAST_ATTEMPT_SECONDS = 2.0
 # How long to look for folders of earlier runs before the run's own is looked at again.
-_ADOPTION_SECONDS = 0.01
+_ADOPTION_SECONDS = 0.005
 _STEP_SECONDS = 0.05
 
 
@@ -82,9 +83,10 @@ class Courier:
         delivery = Delivery(self._outbox, folder, settings.ttl, time.time)
         self._own = Held(delivery, settings.lock)
         self._held = [self._own]
-        self._orphans: deque[Folder] | None = None
-        self._search: Iterator[list[Folder] | None] | None = None
+        self._orphans: deque[str] | None = None
+        self._search: Iterator[list[str] | None] | None = None
         self._pace = Pace()
+        self._orphan_pace = OrphanPace()
         self._status = DeliveryStatus()
         # Those that have no line in the log yet, and how many each folder has had.
         self._new_attempts: list[Attempt] = []
@@ -113,6 +115,7 @@ class Courier:
                 self._make_last_attempt()
             else:
                 self._maintain_history(again=True)
+                self._outbox.remove_leftovers()
         except Terminated:
             self._make_last_attempt()
         for held in self._held:
@@ -128,6 +131,11 @@ class Courier:
         return bool(self._held or self._orphans or self._search)
 
     @property
+    def _run_is_done(self) -> bool:
+        """Whether everything of the run is delivered, and nothing more will come."""
+        return self._own not in self._held
+
+    @property
     def _is_over(self) -> bool:
         """Whether the time after the run is over, or will be before the next attempt."""
         if self._leave_at is None:
@@ -139,9 +147,13 @@ class Courier:
         """How long there is nothing to do unless a signal comes."""
         if not self._has_work:
             return 0.0
+        until = min(WATCH_SECONDS, self._overdue_in)
+        if not self._run_is_done and self._own.delivery.pending:
+            return min(until, self._pace.next_at - time.monotonic())
         if self._orphans or self._search or any(held.delivery.pending for held in self._held):
-            return min(WATCH_SECONDS, self._overdue_in, self._pace.next_at - time.monotonic())
-        return min(WATCH_SECONDS, self._overdue_in)
+            next_at = max(self._pace.next_at, self._orphan_pace.next_at)
+            return min(until, next_at - time.monotonic())
+        return until
 
     # The run
 
@@ -212,15 +224,23 @@ class Courier:
         delivery = held.delivery
         delivery.refresh()
         self._notice_finish()
-        while delivery.pending and self._pace.is_due(time.monotonic()) and not self._is_over:
+        is_own = held is self._own
+        send = partial(self._send, at_once=is_own)
+        while delivery.pending and self._is_due(held) and not self._is_over:
             self._touch_heartbeats()
             self._watch_run()
-            self._note_attempt(held, delivery.step(self._send))
+            self._note_attempt(held, delivery.step(send, once=not is_own))
             if self._signals.terminated or self._run_has_news(held):
                 return
         if delivery.done:
             delivery.folder.remove(held.lock)
             self._release(held)
+
+    def _is_due(self, held: Held) -> bool:
+        """Return whether an attempt may be made for a folder."""
+        now = time.monotonic()
+        is_own = held is self._own
+        return self._pace.is_due(now) and (is_own or self._orphan_pace.is_due(now))
 
     def _maintain_history(self, again: bool = False) -> None:
         """Maintain the history once when no event of the run waits, and at the end ``again``."""
@@ -236,17 +256,19 @@ class Courier:
 
     def _run_has_news(self, held: Held) -> bool:
         """Return whether the run has written something while an earlier one is delivered."""
-        if held is self._own or self._own not in self._held:
+        if held is self._own or self._run_is_done:
             return False
         self._own.delivery.refresh()
         return self._own.delivery.pending > 0
 
-    def _send(self, events: Sequence[Event]) -> DeliveryError | None:
+    def _send(self, events: Sequence[Event], *, at_once: bool) -> DeliveryError | None:
         with self._signals.interruptible():
-            return self._send_with(self._sender, events)
+            return self._send_with(self._sender, events, at_once=at_once)
 
-    def _send_with(self, sender: Sender, events: Sequence[Event]) -> DeliveryError | None:
-        error = sender.send(events)
+    def _send_with(
+        self, sender: Sender, events: Sequence[Event], *, at_once: bool
+    ) -> DeliveryError | None:
+        error = sender.send(events, at_once=at_once)
         if sender.last_attempt is not None:
             self._new_attempts.append(sender.last_attempt)
         return error
@@ -256,6 +278,8 @@ class Courier:
         self._notice_finish()
         if error is None and not self._new_attempts:
             return  # events were only given up, so the service has not accepted anything
+        if not self._run_is_done:
+            self._orphan_pace = OrphanPace.after_request(time.monotonic())
         if error is None:
             self._pace = self._pace.after_acceptance()
         elif error.outcome is Outcome.REFUSED:
@@ -268,7 +292,7 @@ class Courier:
         if held is not self._own and error is not None and error.outcome is Outcome.REFUSED:
             return  # a refusal is about the events; anything else about the service
         self._status = self._status.after_attempt(error, self._finish_is_known)
-        if self._own in self._held and not self._own.delivery.done:
+        if not self._run_is_done and not self._own.delivery.done:
             with contextlib.suppress(Exception):
                 self._own.delivery.folder.set_status(self._status.dump())
 
@@ -301,6 +325,8 @@ class Courier:
         """Part with a folder and its lock."""
         self._held.remove(held)
         os.close(held.lock)
+        if held is self._own:
+            self._orphan_pace = OrphanPace()
 
     # Other runs
 
@@ -324,16 +350,18 @@ class Courier:
 
         There may be thousands, and the run's own events must not wait for them.
         """
-        account = self._sender.account
-        if account is None or not self._status.accepted or not self._pace.is_due(time.monotonic()):
+        account, now = self._sender.account, time.monotonic()
+        if account is None or not self._status.accepted:
+            return
+        if not (self._pace.is_due(now) and self._orphan_pace.is_due(now)):
             return
         if self._own.delivery.pending or any(held is not self._own for held in self._held):
             return
-        until = time.monotonic() + _ADOPTION_SECONDS
         if self._orphans is None:
             self._continue_search()
+        until = now + _ADOPTION_SECONDS
         while self._orphans and time.monotonic() < until:
-            folder = self._orphans.popleft()
+            folder = Folder(Path(self._orphans.popleft()))
             if folder.name == self._settings.folder:
                 continue
             with contextlib.suppress(Exception):
@@ -341,11 +369,13 @@ class Courier:
                 if found is not None:
                     self._held.append(Held(*found))
                     return
+        if not self._run_is_done:
+            self._orphan_pace = OrphanPace.after_search(time.monotonic())
 
     def _continue_search(self) -> None:
         """List a part of the outbox, which may take longer than the end of a run."""
         if self._search is None:
-            self._search = self._outbox.folders_in_parts(_ADOPTION_SECONDS)
+            self._search = self._outbox.paths_in_parts(_ADOPTION_SECONDS)
         found = next(self._search)
         if found is not None:
             self._search, self._orphans = None, deque(found)
@@ -358,14 +388,14 @@ class Courier:
         Whatever stops a machine or a job stops Ansible also, so its end is waited for.
         """
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        send = partial(self._send_with, self._sender.with_timeout(LAST_ATTEMPT_SECONDS))
+        sender = self._sender.with_timeout(LAST_ATTEMPT_SECONDS)
         until = time.monotonic() + LAST_ATTEMPT_SECONDS
         self._signals.end_within(LAST_ATTEMPT_SECONDS + 0.2)
         while True:
             self._watch_run()
             for held in list(self._held):
                 try:
-                    if not self._deliver_until(held, until, send):
+                    if not self._deliver_until(held, until, sender):
                         return
                 except Exception:  # a later run delivers this folder
                     self._release(held)
@@ -373,9 +403,10 @@ class Courier:
                 return
             time.sleep(_STEP_SECONDS)
 
-    def _deliver_until(self, held: Held, until: float, send: Send) -> bool:
+    def _deliver_until(self, held: Held, until: float, sender: Sender) -> bool:
         """Send what waits in a folder; return whether the service accepted it."""
         delivery = held.delivery
+        send = partial(self._send_with, sender, at_once=held is self._own)
         delivery.refresh()
         while delivery.pending and time.monotonic() < until:
             error = delivery.step(send)

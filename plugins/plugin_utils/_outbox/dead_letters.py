@@ -98,8 +98,19 @@ class DeadLetters:
         return found[-1] if found else None
 
     def size(self, name: str) -> int:
-        """Return the size of the letters of the folder ``name`` in bytes, 0 if there are none."""
-        return self._sizes().get(name, 0)
+        """Return the size of the letters of the folder ``name`` in bytes, 0 if there are none.
+
+        Nothing is listed: a letter is added to the first file that can take it. If a file is
+        missing because all its letters were sent or dropped, those after it do not count.
+        """
+        size = 0
+        for path in self._paths(name):
+            try:
+                if is_usable(path, _MAX_BYTES):
+                    size += os.lstat(path).st_size
+            except OSError:
+                break
+        return size
 
     def rewrite(self, path: Path, keep: Callable[[dict[str, Any]], bool]) -> None:
         """Keep the letters of one file for which ``keep`` is true, and lines without a letter.
@@ -118,7 +129,7 @@ class DeadLetters:
                 keep_ranges(path, kept)
             else:
                 path.unlink()
-        self._announced.add(folder_name(path), self.size(folder_name(path)))
+        self.announce(folder_name(path))
 
     def move_away_unusable(self) -> None:
         """Take out of the way what has the name of a file with letters and is not one."""
@@ -133,7 +144,7 @@ class DeadLetters:
 
     def announce(self, name: str) -> None:
         """Do not count the present letters of the folder ``name`` as new again."""
-        self._announced.add(name, self.size(name))
+        self._announced.add(name, self._sizes().get(name, 0))
 
     @contextmanager
     def retrying(self) -> Iterator[None]:

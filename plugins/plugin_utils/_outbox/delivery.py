@@ -200,11 +200,13 @@ class Delivery:
         if content is not None:
             self._is_in_history = self._outbox.history.add(content, "callback") is None
 
-    def step(self, send: Send) -> DeliveryError | None:
+    def step(self, send: Send, *, once: bool = False) -> DeliveryError | None:
         """Send the next batch. Returns the error if it was not accepted.
 
         Events that are refused, too old or unreadable move to the dead letters. With an error
-        that says ``keep`` everything stays where it is. Raises OSError and DamagedFolder.
+        that says ``keep`` everything stays where it is. If a batch is refused because of one of
+        its events, they are sent one by one: with ``once`` in the next steps, otherwise the first
+        one in this step. Raises OSError and DamagedFolder.
         """
         self.refresh()
         self.give_up()
@@ -216,7 +218,7 @@ class Delivery:
             return error
         if error is not None and error.kind == "bad_request" and len(batch) > 1:
             self._single = len(batch)  # one of them is wrong: find out which
-            return self.step(send)
+            return error if once else self.step(send)
         self._single = max(0, self._single - len(batch))
         if error is None:
             for line in batch:

@@ -11,6 +11,8 @@ Times are in seconds of a monotonic clock. Three rules:
   its account above the limit; the tests simulate that.
 * Otherwise an outage is retried after 0.5 s to 8 s, and a refusal that can pass after 20 s to
   300 s.
+
+Orphans have a separate pace, so that the events of the run are sent at once.
 """
 
 from __future__ import annotations
@@ -24,6 +26,11 @@ URGENT_WAITS = (0.1, 0.25, 0.5, 1.0)
 THROTTLED_FIRST = 1.0
 REFUSED_FIRST = 20.0
 BACKOFF_MAX = 300.0
+# Between two requests for orphans while the run may still report something: the account takes 20
+# requests a second, and the other half is for the events of runs.
+ORPHAN_SECONDS = 0.1
+# Between two parts of the search for orphans while the run may still report something.
+SEARCH_SECONDS = 0.005
 # A service that asks for more is asked again after this time.
 RETRY_AFTER_MAX = 600.0
 
@@ -99,6 +106,31 @@ class Pace:
             failures=failures,
             urgent_failures=self.urgent_failures + 1,
         )
+
+
+@dataclass(frozen=True)
+class OrphanPace:
+    """When the courier may work on orphans again. The events of the run do not wait for this.
+
+    ``next_at``: nothing is done for orphans before. When everything of the run is delivered,
+    only the client limits the rate.
+    """
+
+    next_at: float = float("-inf")
+
+    def is_due(self, now: float) -> bool:
+        """Return whether something may be done for orphans."""
+        return now >= self.next_at
+
+    @staticmethod
+    def after_request(now: float) -> OrphanPace:
+        """Return the pace after a request, for the run or for an orphan."""
+        return OrphanPace(now + ORPHAN_SECONDS)
+
+    @staticmethod
+    def after_search(now: float) -> OrphanPace:
+        """Return the pace after a part of the search for orphans."""
+        return OrphanPace(now + SEARCH_SECONDS)
 
 
 def _urgent_wait(failures: int, chance: float) -> float:

@@ -96,10 +96,13 @@ class Sender:
         # For the log. None before the first attempt.
         self.last_attempt: Attempt | None = None
 
-    def send(self, events: Sequence[Event]) -> DeliveryError | None:
-        """Send events once; return the error if they were not accepted. Raises nothing else."""
+    def send(self, events: Sequence[Event], *, at_once: bool = False) -> DeliveryError | None:
+        """Send events once; return the error if they were not accepted. Raises nothing else.
+
+        With ``at_once``, they do not wait because of requests before them, see client.py.
+        """
         begin = time.monotonic()
-        error, request_id = self._send(events)
+        error, request_id = self._send(events, at_once=at_once)
         if error is not None and error.outcome is Outcome.REFUSED_FOR_NOW:
             # They may have expired: the next attempt looks them up again.
             self._found_at = float("-inf")
@@ -107,13 +110,15 @@ class Sender:
         self.last_attempt = Attempt(len(events), self.where, seconds, request_id, error)
         return error
 
-    def _send(self, events: Sequence[Event]) -> tuple[DeliveryError | None, str | None]:
+    def _send(
+        self, events: Sequence[Event], *, at_once: bool
+    ) -> tuple[DeliveryError | None, str | None]:
         """Send events once; return the error, None without one, and the id of the request."""
         try:
             client = self._ready_client()
             # Secrets that only the default chain knows are still in them.
             masked = [event.with_texts(self._redactor.text) for event in events]
-            summary = client.send(batches(masked))
+            summary = client.send(batches(masked), at_once=at_once)
         except DeliveryError as exc:
             return exc, exc.request_id
         except CloudMonitorError as exc:

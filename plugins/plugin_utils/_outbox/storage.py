@@ -381,8 +381,6 @@ class Outbox:
                 private_folder(folder)
         except OSError as exc:
             raise self._unusable(exc) from exc
-        with suppress(OSError):
-            self._remove_leftovers()
 
     def mode(self) -> int:
         """Return the outbox's mode after a check that its folders are ours and no links.
@@ -463,8 +461,11 @@ class Outbox:
         """
         return [Folder(path) for path in by_age(self.runs, JOURNAL) if path.is_dir()]
 
-    def folders_in_parts(self, seconds: float) -> Iterator[list[Folder] | None]:
-        """Do the same in parts: yield None after every ``seconds``, and then the list."""
+    def paths_in_parts(self, seconds: float) -> Iterator[list[str] | None]:
+        """List the paths of ``folders`` in parts: yield None after every ``seconds``, then all.
+
+        A path may not be a folder. Ten thousand Folders take longer to make than their list.
+        """
         found: list[tuple[int, str]] = []
         until = time.monotonic() + seconds
         for one in with_times(self.runs, JOURNAL):
@@ -472,7 +473,7 @@ class Outbox:
             if time.monotonic() >= until:
                 yield None
                 until = time.monotonic() + seconds
-        yield [Folder(Path(path)) for _time, path in sorted(found)]
+        yield [path for _time, path in sorted(found)]
 
     def waiting(self, limit: int | None = None) -> int:
         """Return how many deployments have a folder that no courier has touched lately.
@@ -530,8 +531,15 @@ class Outbox:
             os.close(descriptor)
             path.unlink(missing_ok=True)
 
+    def remove_leftovers(self) -> None:
+        """Remove what killed processes have left: folders being removed, files being replaced.
+
+        It lists all folders, so the start of a run does without it. Never raises an exception.
+        """
+        with suppress(OSError):
+            self._remove_leftovers()
+
     def _remove_leftovers(self) -> None:
-        """Remove what killed processes have left: folders being removed, files being replaced."""
         folders = (self.root, self.runs, self.dead, self.damaged, self.root / "history")
         found = [path for folder in folders for path in _leftovers(folder)]
         if not found:

@@ -387,6 +387,22 @@ def test_ten_thousand_events_take_little_longer_than_the_limit_asks_for() -> Non
     assert 4.95 <= world.now <= 5.2
 
 
+def test_a_request_at_once_is_not_delayed_and_those_after_it_make_up_for_it() -> None:
+    world = World()
+    client = world.client()
+    for at_once in (False, True, True, False, False):
+        assert client.send(batches(events_of(1)), at_once=at_once).error is None
+
+    assert world.sent_at == pytest.approx([0, 0, 0, 3 * MIN_INTERVAL, 4 * MIN_INTERVAL])
+
+
+def test_only_the_first_of_several_requests_is_sent_at_once() -> None:
+    world = World()
+    world.client().send(batches(events_of(300)), at_once=True)
+
+    assert world.sent_at == pytest.approx([0, MIN_INTERVAL, 2 * MIN_INTERVAL])
+
+
 def test_a_service_as_slow_as_the_pace_is_not_waited_for() -> None:
     world = World(seconds_per_request=MIN_INTERVAL)
 

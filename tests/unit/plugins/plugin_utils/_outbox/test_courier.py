@@ -9,12 +9,24 @@ import json
 import os
 import signal
 import time
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cloudmonitor_receiver import Receiver
 
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
+    DeliveryError,
+    Outcome,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.event import Event
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.log import Attempt
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.pace import (
+    ORPHAN_SECONDS,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.sender import Sender
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
     Folder,
     Outbox,
@@ -22,6 +34,8 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storag
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
     SECRET,
     Parent,
+    Run,
+    courier_beside,
     is_alive,
     run_beside,
     settings_for,
@@ -342,6 +356,40 @@ def test_the_run_has_priority_over_orphans(outbox: Outbox, receiver: Receiver) -
         assert time.monotonic() - begin < 3
         held = list(Path(f"/proc/{run.courier.pid}/fd").iterdir())
         assert len(held) < 15, "it holds one of them at a time"
+
+
+_WRONG = DeliveryError("wrong", "bad_request", Outcome.REFUSED)
+_BUSY = DeliveryError("busy", "throttled", Outcome.THROTTLED)
+
+
+@pytest.mark.parametrize("answer", [None, _WRONG, _BUSY], ids=["accepted", "refused", "throttled"])
+def test_a_finish_waits_at_most_for_the_one_request_of_an_orphan_that_is_under_way(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, answer: DeliveryError | None
+) -> None:
+    for number in range(4):
+        left_behind(outbox, f"earlier{number}", finished=True)
+    settings = settings_for("http://127.0.0.1:9")
+    run = Run(outbox, settings)
+    sent: list[tuple[str, bool, float]] = []
+
+    def send(sender: Sender, events: Sequence[Event], *, at_once: bool) -> DeliveryError | None:
+        sent.append((json.loads(events[0].content)["id"], at_once, time.monotonic()))
+        sender.last_attempt = Attempt(len(events), "here", 0.0, None, None)
+        if len(sent) == 3:
+            run.finish()
+            return answer
+        return None
+
+    monkeypatch.setattr(Sender, "send", send)
+    courier_beside(run, settings).run()
+
+    assert [(name[:7], at_once) for name, at_once, _at in sent[:4]] == [
+        ("d1", True), ("earlier", False), ("earlier", False), ("d1", True)
+    ]  # fmt: skip
+    assert {name for name, _at_once, _at in sent} == {"d1", *(f"earlier{n}" for n in range(4))}
+    times = [at for _name, _at_once, at in sent]
+    assert all(later - at >= ORPHAN_SECONDS for at, later in pairwise(times[:3]))
+    assert outbox.folders() == []
 
 
 def test_a_damaged_deployment_is_set_aside_and_harms_no_other(

@@ -74,10 +74,10 @@ def test_what_one_folder_raises_touches_no_other_deployment(
             raise unforeseen
         return adopt(outbox, folder, *rest)
 
-    def step_or_fail(delivery: Delivery, send: Any) -> Any:
+    def step_or_fail(delivery: Delivery, send: Any, *, once: bool) -> Any:
         if delivery.folder.name == "bad-to-send":
             raise unforeseen
-        return step(delivery, send)
+        return step(delivery, send, once=once)
 
     def beat_or_fail(folder: Folder, host: str | None = None) -> None:
         if host is None:
@@ -112,12 +112,12 @@ def test_what_the_own_folder_raises_is_reported_and_tried_again(
     real = getattr(Delivery, place)
     reported: list[dict[str, Any]] = []
 
-    def fail_twice(delivery: Delivery, *arguments: Any) -> Any:
+    def fail_twice(delivery: Delivery, *arguments: Any, **named: Any) -> Any:
         if len(reported) < 2:
             reported.append(run.folder.status())
             raise unforeseen
         reported.append(run.folder.status())
-        return real(delivery, *arguments)
+        return real(delivery, *arguments, **named)
 
     monkeypatch.setattr(Delivery, place, fail_twice)
     run.finish()

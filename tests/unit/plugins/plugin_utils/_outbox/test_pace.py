@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import Outcome
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.pace import (
     BACKOFF_MAX,
+    ORPHAN_SECONDS,
     RETRY_AFTER_MAX,
+    OrphanPace,
     Pace,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils._outbox.fleet import (
@@ -123,6 +125,18 @@ def test_no_wait_is_negative_or_longer_than_the_longest(
         pace = pace.after_failure(outcome, now, chance)
         assert now <= pace.next_at <= now + BACKOFF_MAX + 0.001
         now = pace.next_at
+
+
+def test_orphans_get_at_most_ten_requests_a_second_beside_a_run() -> None:
+    assert OrphanPace().is_due(-1e9)
+    pace, now, sent = OrphanPace(), 100.0, 0
+    while now < 101.0:
+        if pace.is_due(now):
+            pace, sent = OrphanPace.after_request(now), sent + 1
+        now += 0.001
+
+    assert sent == 1 / ORPHAN_SECONDS == 10
+    assert OrphanPace.after_search(100.0).next_at < 100.0 + ORPHAN_SECONDS / 10
 
 
 @pytest.mark.parametrize("hosts", [200, 1000])
