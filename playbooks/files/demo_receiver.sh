@@ -3,30 +3,32 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Starts the receiver of the demo in the background and prints its process id and its port.
+# Starts the receiver of the demo in the background. Prints its folder, its process id and its port.
 #
-# usage: demo_receiver.sh FOLDER PYTHON WORKER
+# usage: demo_receiver.sh PYTHON WORKER
 #
-# FOLDER exists. The script writes the files secret (only for this user), pid, events.jsonl and
-# requests.jsonl there. The receiver ends when it gets a signal, when the parent of the process
-# WORKER, which is ansible-playbook, has gone, or after three minutes. It then removes FOLDER.
+# The script makes the folder, a temporary one, with the files secret (only for this user), pid,
+# events.jsonl and requests.jsonl. The receiver ends when it gets a signal, when the parent of the
+# process WORKER, which is ansible-playbook, has gone, or after three minutes. The script then
+# removes the folder.
 set -eu
 umask 077
 
 here=$(cd -- "$(dirname -- "$0")" && pwd)
-folder=$1
-python=$2
-worker=$3
+python=$1
+worker=$2
 
+secret=$("$python" -c 'import secrets; print(secrets.token_hex(25))')
+folder=$(mktemp -d "${TMPDIR:-/tmp}/cloudmonitor-demo.XXXXXX")
 cd -- "$folder"
-"$python" -c 'import secrets; print(secrets.token_hex(25))' > secret
+echo "$secret" > secret
 ansible=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$worker/status" 2>/dev/null ||
     ps -o ppid= -p "$worker" 2>/dev/null || true)
 
 : > log
 exec 3< log
 (
-    RECEIVER_ACCESS_KEY_ID=demo-key RECEIVER_ACCESS_KEY_SECRET=$(cat secret) \
+    RECEIVER_ACCESS_KEY_ID=demo-key RECEIVER_ACCESS_KEY_SECRET=$secret \
         "$python" -B "$here/cloudmonitor_receiver.py" --lifetime 180 \
         --port-file port --events events.jsonl --requests requests.jsonl --contact-group oncall &
     receiver=$!
@@ -56,4 +58,5 @@ while [ ! -s port ]; do
     fi
     sleep 0.1
 done
+pwd
 cat pid port

@@ -25,6 +25,8 @@ for name in $(env | sed -n -E 's/^((ANSIBLE|CLOUDMONITOR|ALIBABA_CLOUD|ALICLOUD)
     unset "$name"
 done
 export ANSIBLE_CONFIG="$folder/ansible.cfg"
+# A proxy of this machine has no way to 127.0.0.1.
+export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
 ALIBABA_CLOUD_ACCESS_KEY_SECRET=$(cat secret)
 export ALIBABA_CLOUD_ACCESS_KEY_SECRET
 export CLOUDMONITOR_DEPLOYMENT_VERSION="$version" CLOUDMONITOR_DEPLOYMENT_ENVIRONMENT=demo
@@ -51,6 +53,10 @@ done
 status=0
 wait "$run" 2>/dev/null || status=$?
 rm -f under-way # what the killed run has left ends with it
+if [ ! -e secret ]; then
+    echo 'The receiver of the demo has ended.' >&2
+    exit 1
+fi
 
 # The outbox is empty when everything has arrived.
 tries=0
