@@ -3,18 +3,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The check passes where all is well, with one event sent, and fails where something is wrong.
+# The check passes where everything works, with one event sent, and fails where something is wrong.
 set -eux -o pipefail
 # shellcheck source-path=SCRIPTDIR
 source ../setup_receiver/receiver.sh
 
-play aliops.cloudmonitor.check "$@"
-expect deployment-check
 play aliops.cloudmonitor.check -e cloudmonitor_check_receipt=true "$@"
 expect deployment-check
 said 'the test event was visible after'
-play aliops.cloudmonitor.check -e cloudmonitor_check_send=false "$@"
-expect
 
 status=0
 ALIBABA_CLOUD_ACCESS_KEY_SECRET=another play aliops.cloudmonitor.check "$@" || status=$?

@@ -65,17 +65,3 @@ expect() {
     [ "$(arrived)" = "$*" ] || { echo "expected: $*; arrived: $(arrived)" >&2; return 1; }
     : > "$received"
 }
-
-# See what arrives when test.yml deploys well, when it fails, and when it is only checked.
-deploy_each_way() {
-    play test.yml "$@"
-    expect deployment-start deployment-finish
-
-    if play test.yml -e deploy_well=false "$@"; then
-        exit 1
-    fi
-    expect deployment-start deployment-finish deployment-failure
-
-    play test.yml --check "$@"
-    expect
-}
