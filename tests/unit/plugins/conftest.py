@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
@@ -40,6 +41,7 @@ def set_up_receiver() -> Iterator[Receiver]:
         yield running
 
 
+@functools.cache
 def options() -> dict[str, Any]:
     """The options of the callback, which Ansible would find in a run."""
     callback = importlib.import_module(PACKAGE + "callback.deployment_events")

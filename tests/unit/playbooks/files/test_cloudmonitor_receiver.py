@@ -19,6 +19,7 @@ from pathlib import Path
 
 import cloudmonitor_receiver
 import pytest
+from cloudmonitor_receiver import Receiver
 from receiver.faults import KINDS
 
 from ansible_collections.aliops.cloudmonitor.tests.unit.playbooks.files.raw_client import (
@@ -66,19 +67,22 @@ def running(
             process.kill()
 
 
-def failure(*arguments: str, key: Mapping[str, str] | None = None) -> str:
-    """What a receiver that does not start says."""
-    done = subprocess.run(
-        command(*arguments),
-        env=environment(key),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "Traceback" not in done.stderr
-    return done.stderr
+@pytest.fixture
+def failure(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., str]:
+    """A function that returns what a receiver that does not start reports."""
+    # Signals are those of a process that only runs the receiver.
+    monkeypatch.setattr(cloudmonitor_receiver, "_StopSignals", lambda: None)
+
+    def report(*arguments: str, key: Mapping[str, str] = KEY) -> str:
+        with pytest.raises(SystemExit) as caught:
+            cloudmonitor_receiver.main(arguments, key)
+        said = capsys.readouterr()
+        assert (caught.value.code, said.out) == (2, "")
+        return said.err
+
+    return report
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -186,7 +190,9 @@ def test_it_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", KEY)
-def test_without_a_key_it_names_the_variable_that_is_missing(missing: str) -> None:
+def test_without_a_key_it_names_the_variable_that_is_missing(
+    failure: Callable[..., str], missing: str
+) -> None:
     rest = {name: value for name, value in KEY.items() if name != missing}
     said = failure(key=rest)
     assert missing in said
@@ -211,13 +217,17 @@ def test_without_a_key_it_names_the_variable_that_is_missing(missing: str) -> No
         (["--tls-key", "/nowhere/x"], "--tls-key needs --tls-cert"),
     ],
 )
-def test_a_wrong_argument_is_explained(arguments: Sequence[str], words: str) -> None:
+def test_a_wrong_argument_is_explained(
+    failure: Callable[..., str], arguments: Sequence[str], words: str
+) -> None:
     assert words in failure(*arguments)
 
 
-def test_a_taken_port_and_a_port_file_that_cannot_be_written_are_explained() -> None:
-    with running() as (_unused, port):
-        assert "in use" in failure("--port", str(port))
+def test_a_taken_port_and_a_port_file_that_cannot_be_written_are_explained(
+    failure: Callable[..., str],
+) -> None:
+    with Receiver([CREDENTIAL]) as taken:
+        assert "in use" in failure("--port", str(taken.port))
     assert "/nowhere" in failure("--port-file", "/nowhere/port")
 
 

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -132,6 +133,46 @@ def courier_beside(
     settings = settings.for_run(run.folder.path.parents[1], run.folder.name, lock)
     ansible = os.getppid() if parent is None else parent
     return Courier(replace(settings, parent=ansible), signals or NoSignals(), now)
+
+
+class CourierThread:
+    """A courier in this process, with what the writer uses of the process that it is elsewhere.
+
+    For tests in which the process does not matter: to start one takes 0.3 s of processor time.
+    """
+
+    pid = 2**30  # no process has this number, so a signal reaches nobody
+    returncode: int | None = None
+
+    class _Stopped(BaseException):
+        pass
+
+    class _Signals(NoSignals):
+        stopped = False
+
+        def wait(self, seconds: float) -> None:
+            if self.stopped:
+                raise CourierThread._Stopped
+            super().wait(seconds)
+
+    def __init__(self, settings: CourierSettings) -> None:
+        self._signals = self._Signals()
+        # The writer closes its descriptor when the courier has the lock.
+        settings = replace(settings, lock=os.dup(settings.lock), parent=os.getppid())
+        self._courier = Courier(settings, self._signals)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with suppress(self._Stopped):
+            self._courier.run()
+
+    def poll(self) -> int | None:
+        return None if self._thread.is_alive() else 0
+
+    def stop(self) -> None:
+        self._signals.stopped = True
+        self._thread.join()
 
 
 _PARENT = """

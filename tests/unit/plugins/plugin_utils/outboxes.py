@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import stat
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -179,24 +178,18 @@ def open_locks(outbox: Outbox) -> list[str]:
     return [name for name in found if name.startswith(str(outbox.root))]
 
 
-def holder_of(folder: Folder) -> subprocess.Popen[bytes]:
-    """Another process that holds the lock of a folder until it is ended."""
-    code = (
-        "import fcntl, os, sys; f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600); "
-        "fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
-    )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", code, str(folder.path / "lock")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == b"held\n"
+def holder_of(folder: Folder) -> int:
+    """Take the lock of a folder and return what holds it until it is released.
+
+    Locks belong to open files, so others meet this one as they meet that of another process.
+    """
+    holder = os.open(folder.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(holder, fcntl.LOCK_EX)
     return holder
 
 
-def release(holder: subprocess.Popen[bytes]) -> None:
-    holder.communicate(timeout=10)
+def release(holder: int) -> None:
+    os.close(holder)
 
 
 class Service:

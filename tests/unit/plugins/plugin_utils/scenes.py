@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -31,11 +31,19 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.cl
     Moment,
     present_moment,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import (
+    writer as writer_file,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.launch import (
+    CourierSettings,
+    spawn,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import OutboxWriter
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
     KEY_ID,
     SECRET,
+    CourierThread,
 )
 
 START, FINISH, FAILURE = "deployment-start", "deployment-finish", "deployment-failure"
@@ -49,7 +57,12 @@ KEY = {"ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET":
 
 
 class Scene:
-    """Reporters of one outbox, with their environment, warnings and other messages."""
+    """Reporters of one outbox, with their environment, warnings and other messages.
+
+    ``in_processes``: whether their couriers are processes, or threads, which start faster.
+    """
+
+    in_processes = False
 
     def __init__(self, outbox: Outbox, url: str) -> None:
         self.outbox = outbox
@@ -101,25 +114,29 @@ def scene_of(outbox: Outbox, url: str, monkeypatch: pytest.MonkeyPatch) -> Itera
     """Provide a Scene, and end its couriers afterwards."""
     monkeypatch.setattr(atexit, "register", lambda _function: None)
     here = Scene(outbox, url)
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[CourierThread | subprocess.Popen[bytes]] = []
     real = OutboxWriter.start_courier
 
     def start_courier(writer: OutboxWriter) -> None:
         here.writers.append(writer)
         real(writer)
-        assert writer._courier is not None
-        started.append(writer._courier)
+
+    def start(settings: CourierSettings) -> CourierThread | subprocess.Popen[bytes]:
+        started.append(spawn(settings) if here.in_processes else CourierThread(settings))
+        return started[-1]
 
     monkeypatch.setattr(OutboxWriter, "start_courier", start_courier)
+    monkeypatch.setattr(writer_file, "spawn", start)
     try:
         yield here
     finally:
         for courier in started:
-            try:
+            if isinstance(courier, CourierThread):
+                courier.stop()
+                continue
+            with suppress(ProcessLookupError, ChildProcessError):
                 os.kill(courier.pid, signal.SIGKILL)
                 os.waitpid(courier.pid, 0)
-            except (ProcessLookupError, ChildProcessError):
-                pass
             courier.returncode = 0
 
 

@@ -65,11 +65,12 @@ SECRETS = st.lists(st.text("abAB/+=", min_size=4, max_size=12), min_size=1, max_
 def secrets_and_values(draw: st.DrawFn) -> tuple[list[str], Any]:
     """Values that are full of the secrets."""
     secrets = draw(SECRETS)
-    text = st.lists(st.sampled_from([*secrets, "x", " ", "ab"])).map("".join)
+    text = st.lists(st.sampled_from([*secrets, "x", " ", "ab"]), max_size=8).map("".join)
     value = draw(
         st.recursive(
             text | st.integers() | st.none(),
-            lambda inner: st.lists(inner) | st.dictionaries(text, inner),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+            max_leaves=8,
         )
     )
     return secrets, value

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import locale
+import random
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -169,22 +170,27 @@ def test_the_date_does_not_follow_the_locale(monkeypatch: pytest.MonkeyPatch) ->
             locale.setlocale(locale.LC_ALL, before)
 
 
-NAMES = st.from_regex(r"\A[xX]-([cC][mM][sS]|[aA][cC][sS])-[a-zA-Z0-9-]{1,12}\Z")
+NAMES = st.builds(
+    "{}{}".format,
+    st.sampled_from(["x-cms-", "X-CMS-", "x-acs-", "X-acs-", "X-Acs-"]),
+    st.text("abzABZ059-", min_size=1, max_size=12),
+)
 VALUES = st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_size=1, max_size=20)
 HEADERS = st.lists(st.tuples(NAMES, VALUES), max_size=8, unique_by=lambda pair: pair[0].lower())
 
 
-@given(headers=HEADERS, data=st.data())
+@given(headers=HEADERS, seed=st.integers(0))
 def test_order_case_and_outer_spaces_of_headers_do_not_matter(
-    headers: list[tuple[str, str]], data: st.DataObject
+    headers: list[tuple[str, str]], seed: int
 ) -> None:
-    spaces = st.sampled_from(["", " ", "   "])
+    chance = random.Random(seed)
+    spaces = ["", " ", "   "]
     twisted = [
         (
-            data.draw(spaces) + data.draw(st.sampled_from([name.lower(), name.upper(), name])),
-            data.draw(spaces) + value + data.draw(spaces),
+            chance.choice(spaces) + chance.choice([name.lower(), name.upper(), name]),
+            chance.choice(spaces) + value + chance.choice(spaces),
         )
-        for name, value in data.draw(st.permutations(headers))
+        for name, value in chance.sample(headers, len(headers))
     ]
 
     assert canonical_headers(twisted) == canonical_headers(headers)
@@ -238,12 +244,12 @@ def test_the_resource_has_its_query_sorted_and_decoded(target: str, resource: st
     query=st.dictionaries(
         st.text(min_size=1, max_size=8), st.text(max_size=8), min_size=1, max_size=5
     ),
-    data=st.data(),
+    seed=st.integers(0),
 )
-def test_the_order_of_a_query_does_not_matter(query: dict[str, str], data: st.DataObject) -> None:
+def test_the_order_of_a_query_does_not_matter(query: dict[str, str], seed: int) -> None:
     parts = [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items()]
 
-    shuffled = data.draw(st.permutations(parts))
+    shuffled = random.Random(seed).sample(parts, len(parts))
 
     resource = canonical_resource("/p?" + "&".join(shuffled))
     assert resource == canonical_resource("/p?" + "&".join(parts))

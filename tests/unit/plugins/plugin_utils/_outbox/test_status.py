@@ -22,8 +22,9 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.status
 
 STATUSES = st.builds(DeliveryStatus, outcome=st.none() | st.sampled_from(Outcome))
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=4,
 )
 NAMES = ("accepted", "outages", "finish_attempts", "outcome", "kind", "brief", "text")
 
