@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cloudmonitor_receiver import Credential, Receiver
+from cloudmonitor_receiver import Receiver
 
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     FAILURE,
     FINISH,
@@ -24,34 +25,32 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
     until,
     using,
 )
-from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID, SECRET
+from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import KEY_ID
 
 MODULE = "aliops.cloudmonitor.flush_outbox"
-OTHER = "LTAI5tOther"
 ALL_EVENTS = [START, FINISH, FAILURE]
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """A project whose receiver knows two accounts and a temporary key."""
-    keys = [Credential(KEY_ID, SECRET), Credential(OTHER, SECRET)]
-    with Receiver(keys) as receiver, using(tmp_path / "project", receiver) as made:
+def project(tmp_path: Path, receiver: Receiver) -> Iterator[Project]:
+    """A project that reports to the receiver."""
+    with using(tmp_path / "project", receiver) as made:
         yield made
 
 
 def flush(
-    project: Project, *options: dict[str, Any], arguments: tuple[str, ...] = (), **env: str
+    project: Project, *options: dict[str, Any], count_first: bool = False, **env: str
 ) -> list[dict[str, Any]]:
-    """Run the module once with each of the options; return the results."""
+    """Run the module once with each of the options, the first time in check mode if told so."""
     tasks: list[dict[str, Any]] = [
         {MODULE: option, "register": f"flushed_{number}", "ignore_errors": True}
         for number, option in enumerate(options)
     ]
+    tasks[0]["check_mode"] = count_first
     names = ", ".join(f"flushed_{number}" for number in range(len(options)))
     told = f"FLUSHED:{{{{ [{names}] | to_json | b64encode }}}}:"
     ended = project.run(
         [play(*tasks, {"ansible.builtin.debug": {"msg": told}}, hosts="h1")],
-        *arguments,
         **{**project.without(), **env},
     )
     assert (ended.rc, ended.warnings) == (0, []), ended.output
@@ -66,95 +65,69 @@ def told(result: dict[str, Any]) -> tuple[int, int, int, bool, bool]:
     return (*numbers, result["changed"], result["failed"])
 
 
-def test_it_delivers_what_is_left_and_check_mode_only_counts(project: Project) -> None:
-    project.leave("A")
-    project.leave("B", "permission")
+def test_it_counts_loses_nothing_in_an_outage_and_delivers_what_is_left(project: Project) -> None:
+    project.store("A")
+    project.store("B")
+    project.receiver.set_faults(["status=500"])
 
-    (counted,) = flush(project, {}, arguments=("--check",))
-    assert told(counted) == (0, 3, 2, False, False)
-    assert project.events() == []
+    counted, failed, first, second = flush(project, {}, {"retries": 0}, {}, {}, count_first=True)
 
-    first, second = flush(project, {}, {})
-    assert told(first) == (3, 0, 2, True, False)
-    assert first["msg"] == "Delivered 3, waiting 0, refused 2."
-    assert told(second) == (0, 0, 2, False, False)
-    assert [event["event"] for event in project.events(id="A")] == ALL_EVENTS
-    assert {letter["deployment"] for letter in second["dead"]} == {"B"}
-    assert "cms:PutCustomEvent" in second["dead"][0]["reason"]
-    names = [event["name"] for letter in second["dead"] for event in letter["events"]]
-    assert names == ALL_EVENTS
+    assert told(counted) == (0, 6, 0, False, False)
+    assert told(failed) == (0, 6, 0, False, True)
+    assert f"The events are safe in {project.outbox}." in failed["msg"]
+    assert failed["error"]["kind"] == "server_error"
+    assert project.receiver.url in failed["msg"]
+    assert "undelivered" not in failed
+    assert told(first) == (6, 0, 0, True, False)
+    assert first["msg"] == "Delivered 6, waiting 0, refused 0."
+    assert told(second) == (0, 0, 0, False, False)
+    for name in "AB":
+        assert [event["event"] for event in project.events(id=name)] == ALL_EVENTS
     assert project.waiting() == []
 
 
 def test_dead_letters_are_sent_again_or_dropped_when_it_is_told_so(project: Project) -> None:
     project.leave("A", "permission")
-    project.receiver.set_faults(["permission"])
+    project.store("B")
+    theirs = {"deployment": "theirs", "destination": "key:LTAI5tOther", "reason": "refused"}
+    Outbox(project.outbox).dead_letters.add("theirs", {**theirs, "events": []})
+    project.receiver.set_faults(["ok", "permission"])
 
-    again, retried, kept = flush(project, {"dead": "retry"}, {"dead": "retry"}, {})
-    assert (again["failed"], again["delivered"], again["dead_count"]) == (True, 0, 2)
-    assert again["error"]["kind"] == "permission"
-    assert told(retried) == (3, 0, 0, True, False), retried
-    assert told(kept) == (0, 0, 0, False, False)
+    kept, refused, retried, dropped, nothing = flush(
+        project, {}, {"dead": "retry"}, {"dead": "retry"}, {"dead": "drop"}, {}
+    )
+
+    assert told(kept) == (3, 0, 3, True, False)
+    assert kept["msg"] == "Delivered 3, waiting 0, refused 3."
+    letters = [letter for letter in kept["dead"] if letter["deployment"] == "A"]
+    assert len(letters) == 2
+    assert "cms:PutCustomEvent" in letters[0]["reason"]
+    assert [event["name"] for letter in letters for event in letter["events"]] == ALL_EVENTS
+    assert (refused["failed"], refused["delivered"], refused["dead_count"]) == (True, 0, 3)
+    assert refused["error"]["kind"] == "permission"
+    assert told(retried) == (3, 0, 1, True, False), retried
+    assert told(dropped) == (0, 0, 0, True, False)
+    assert told(nothing) == (0, 0, 0, False, False)
     assert [event["event"] for event in project.events(id="A")] == ALL_EVENTS
 
-    project.leave("B", "signature")
-    dropped, after = flush(project, {"dead": "drop"}, {"dead": "retry"})
-    assert (dropped["delivered"], dropped["dead_count"], dropped["changed"]) == (0, 0, True)
-    assert told(after) == (0, 0, 0, False, False)
-    assert project.events(id="B") == []
 
-
-def lingering(project: Project, fault: str, tries: int) -> int:
-    """Let a run end whose courier goes on for ten minutes; return the courier's pid."""
-    project.receiver.set_faults([fault + "*inf"])
+def test_it_takes_over_from_a_courier_that_lingers(project: Project) -> None:
+    project.receiver.set_faults(["retry-after=600"])
     ended = project.run(
-        [play(say())],
+        [play(say(), hosts="h1")],
         CLOUDMONITOR_DEPLOYMENT_ID="A",
         CLOUDMONITOR_FLUSH_TIMEOUT="0",
         CLOUDMONITOR_LINGER="600",
     )
     assert ended.may_warn().rc == 0, ended.output
-    until(lambda: len(project.receiver.requests) >= tries, "its attempts")
+    until(lambda: project.receiver.requests, "its attempt")
     (courier,) = project.couriers()
-    project.receiver.set_faults([])
-    return courier
 
-
-def test_it_takes_over_from_a_courier_that_lingers(project: Project) -> None:
-    courier = lingering(project, "retry-after=600", 1)
     (flushed,) = flush(project, {})
 
     assert told(flushed) == (2, 0, 0, True, False)
     assert [event["event"] for event in project.events(id="A")] == [START, FINISH]
     until(lambda: courier not in project.couriers(), "an end of the courier")
-
-
-def test_it_waits_for_a_courier_that_is_in_the_middle_of_a_try(project: Project) -> None:
-    courier = lingering(project, "hang", 2)
-    (flushed,) = flush(project, {})
-
-    assert flushed["delivered"] in (0, 2), "the courier may have been quicker"
-    assert told(flushed)[1:3] == (0, 0)
-    assert [event["event"] for event in project.events(id="A")] == [START, FINISH]
-    until(lambda: courier not in project.couriers(), "an end of the courier")
-
-
-def test_in_an_outage_it_fails_with_advice_and_loses_nothing(project: Project) -> None:
-    project.leave("A")
-    project.leave("B")
-    project.receiver.set_faults(["status=500*inf"])
-
-    (failed,) = flush(project, {"retries": 0})
-
-    assert told(failed)[:4] == (0, 6, 0, False)
-    assert f"The events are safe in {project.outbox}." in failed["msg"]
-    assert (failed["failed"], failed["error"]["kind"]) == (True, "server_error")
-    assert project.receiver.url in failed["msg"]
-    assert "undelivered" not in failed
-    assert len(project.waiting()) == 2
-    project.receiver.set_faults([])
-    (mended,) = flush(project, {})
-    assert told(mended)[:3] == (6, 0, 0)
 
 
 @pytest.mark.every_core
@@ -163,8 +136,8 @@ def test_the_configuration_file_of_the_callback_counts(project: Project) -> None
     section = [f"outbox = {project.folder / 'configured'}"]
     section += [f"endpoint = {project.receiver.url}", f"access_key_id = {KEY_ID}"]
     project.config("\n".join(section))
-    project.leave("A", CLOUDMONITOR_OUTBOX="")
-    assert (project.folder / "configured" / "runs" / "A").exists()
+    project.outbox = project.folder / "configured"
+    project.store("A")
 
     (found,) = flush(
         project,

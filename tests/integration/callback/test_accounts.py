@@ -95,38 +95,35 @@ def signed_by(project: Project, name: str) -> dict[str, list[str]]:
     return found
 
 
-def deliver(project: Project, name: str, **variables: str | None) -> None:
-    """Run once more, undisturbed, and wait for all couriers."""
-    ended = project.run([play(say())], CLOUDMONITOR_DEPLOYMENT_ID=name, **variables)
-    assert (ended.rc, ended.warnings) == (0, []), ended.output
-    project.settled()
-
-
 def test_a_profile_delivers_only_its_own_events(project: Project) -> None:
     chain = profiles(project)
     project.leave("of-a", **chain, ALIBABA_CLOUD_PROFILE="a")
 
-    deliver(project, "of-b", **chain, ALIBABA_CLOUD_PROFILE="b")
+    ended = project.run(
+        [play(say(), hosts="h1")], CLOUDMONITOR_DEPLOYMENT_ID="of-b", **chain,
+        ALIBABA_CLOUD_PROFILE="b",
+    )  # fmt: skip
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    project.settled()
     assert signed_by(project, "of-a") == {}
     assert signed_by(project, "of-b") == {KEYS["b"]: [START, FINISH]}
     assert project.waiting() == ["of-a"]
 
-    deliver(project, "again", **chain, ALIBABA_CLOUD_PROFILE="a")
-    assert signed_by(project, "of-a") == {KEYS["a"]: ALL_EVENTS}
-    assert project.waiting() == []
-
-
-def test_the_current_profile_is_switched_during_a_run(project: Project) -> None:
-    chain = profiles(project, current="a")
+    # The profile is the current one at the start, and another one is at the end of the run.
     run = project.start(
-        [play(project.wait_task())], CLOUDMONITOR_DEPLOYMENT_ID="of-a", **chain,
+        [play(project.wait_task(go_on="switched"), hosts="h1")],
+        CLOUDMONITOR_DEPLOYMENT_ID="switched",
         CLOUDMONITOR_FLUSH_TIMEOUT="20",
-    )  # fmt: skip
+        **chain,
+    )
     project.under_way()
-    project.noted("of-a")
+    project.noted("switched")
     profiles(project, current="b")
-    project.release()
+    project.release("switched")
 
     assert run.ended().rc == 0
     project.settled()
-    assert signed_by(project, "of-a") == {KEYS["a"]: [START, FINISH]}
+    assert signed_by(project, "switched") == {KEYS["a"]: [START, FINISH]}
+    assert signed_by(project, "of-a") == {KEYS["a"]: ALL_EVENTS}
+    assert project.waiting() == []
