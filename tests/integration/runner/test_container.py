@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -27,12 +28,14 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import a
 
 # Process ids of its own, of which the first takes all others along when it ends; and its user is
 # root inside and the caller outside, as in podman without root.
-CONTAINER = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+CONTAINER = ["unshare", "--user", "--map-root-user", "--pid", "--uts", "--fork", "--mount-proc"]
 CONTAINER += ["--kill-child"]
 # An execution environment begins with an init, other images begin with the command.
-FIRST = {"init": ["bash", "-c", '"$@"; exit $?', "init"], "playbook": []}
-
-first = pytest.mark.parametrize("first", FIRST)
+# And a name of its own: the kernel may use the number of a namespace again for the next one.
+_NAMED = (
+    "import os, socket, sys; socket.sethostname(sys.argv[1]); os.execv(sys.argv[2], sys.argv[2:])"
+)
+FIRST = {"init": ["/bin/bash", "-c", '"$@"; exit $?', "init"], "playbook": []}
 
 
 @pytest.fixture(autouse=True)
@@ -45,10 +48,11 @@ def _containers() -> None:
         pytest.skip("no namespaces here: " + done.stderr.strip())
 
 
-def start(project: Project, first: str, **variables: str) -> Running:
-    """Start the project's playbook in a container."""
-    command = [*CONTAINER, *FIRST[first], ansible_playbook(), "site.yml"]
-    return project.command(*command, **variables)
+def start(project: Project, first: str, id_: str, name: str, **variables: str) -> Running:
+    """Start the deployment with this id, of the playbook of that name, in a container."""
+    named = [sys.executable, "-c", _NAMED, f"container-{id_}"]
+    command = [*CONTAINER, *named, *FIRST[first], ansible_playbook(), name]
+    return project.command(*command, CLOUDMONITOR_DEPLOYMENT_ID=id_, **variables)
 
 
 def two_minutes_later(project: Project) -> None:
@@ -58,72 +62,42 @@ def two_minutes_later(project: Project) -> None:
         os.utime(folder / "heartbeat", (before, before))
 
 
-def run_until_reported(project: Project, first: str, name: str, other: str) -> None:
-    """Run a job that is at work until it has delivered what another one has left."""
-    project.write("site.yml", [play(project.wait_task("work-of-" + name))])
-    job = start(project, first, CLOUDMONITOR_DEPLOYMENT_ID=name, CLOUDMONITOR_FLUSH_TIMEOUT="30")
-    until(lambda: project.events(id=other, event=FINISH), "the finish of " + other)
-    until(lambda: other not in project.waiting(), "an end of the folder of " + other)
-    project.release()
-    ended = job.ended()
-    assert (ended.rc, ended.warnings) == (0, []), ended.output
-    assert project.waiting() == project.dead() == []
-
-
-@first
-def test_a_job_in_a_container_is_reported_before_it_ends(project: Project, first: str) -> None:
-    project.write("site.yml", [play(say())])
-
-    ended = start(project, first, CLOUDMONITOR_FLUSH_TIMEOUT="30").ended()
-
-    assert (ended.rc, ended.warnings) == (0, []), ended.output
-    assert [event["event"] for event in project.events()] == [START, FINISH]
-    assert project.waiting() == project.dead() == []
-
-
-@first
-def test_what_a_container_could_not_deliver_is_delivered_by_a_later_one(
-    project: Project, first: str
+def test_what_containers_could_not_report_is_reported_by_a_later_one_and_not_too_early(
+    project: Project,
 ) -> None:
-    project.write("site.yml", [play(say())])
+    patient = {"CLOUDMONITOR_FLUSH_TIMEOUT": "30"}
+    project.write("site.yml", [play(say(), hosts="h1")])
+    project.write("long.yml", [play(project.wait_task(), hosts="h1")])
     project.receiver.set_faults(["status=503*inf"])
-
-    ended = start(project, first, CLOUDMONITOR_DEPLOYMENT_ID="A", CLOUDMONITOR_LINGER="600").ended()
-
+    ended = start(project, "init", "A", "site.yml", CLOUDMONITOR_LINGER="600").ended()
     # The courier does not hold up the container's end, and does not survive it either.
     assert ended.rc == 0, ended.output
     assert ["Events wait in" in text for text in ended.warnings] == [True]
     until(lambda: not project.processes(), "the container's end")
-    assert project.waiting() == ["A"]
-    project.receiver.set_faults([])
-    two_minutes_later(project)
-
-    run_until_reported(project, first, "B", "A")
-
-    assert [event["status"] for event in project.events(id="A")] == ["running", "succeeded"]
-
-
-@first
-def test_a_cancelled_container_is_reported_by_a_later_one_and_not_too_early(
-    project: Project, first: str
-) -> None:
-    project.write("site.yml", [play(project.wait_task())])
-    job = start(project, first, CLOUDMONITOR_DEPLOYMENT_ID="A")
+    job = start(project, "playbook", "cancelled", "long.yml")
     project.under_way()
-    project.noted("A")
+    until(project.couriers, "a courier")
     job.kill(signal.SIGKILL)
     job.ended()
     until(lambda: not project.processes(), "the container's end")
-    project.write("site.yml", [play(say())])
+    project.receiver.set_faults([])
 
-    soon = start(
-        project, first, CLOUDMONITOR_DEPLOYMENT_ID="B", CLOUDMONITOR_FLUSH_TIMEOUT="30"
-    ).ended()
+    soon = start(project, "playbook", "B", "site.yml", **patient).ended()
 
+    # A job in a container is reported before it ends.
     assert (soon.rc, soon.warnings) == (0, []), soon.output
-    assert project.waiting() == ["A"]
+    assert [event["event"] for event in project.events()] == [START, FINISH]
+    assert project.waiting() == ["A", "cancelled"]
+
     two_minutes_later(project)
-    run_until_reported(project, first, "C", "A")
-    lost = project.events(id="A")
+    later = start(project, "init", "C", "long.yml", **patient)
+    until(lambda: project.waiting() == ["C"], "an end of the other folders")
+    project.release()
+    ended = later.ended()
+
+    assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert project.waiting() == project.dead() == []
+    assert [event["status"] for event in project.events(id="A")] == ["running", "succeeded"]
+    lost = project.events(id="cancelled")
     assert [event["event"] for event in lost] == [START, FINISH, FAILURE]
     assert {event["reason"] for event in lost[1:]} == {"lost"}

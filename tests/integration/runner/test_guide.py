@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 
@@ -103,49 +101,42 @@ def lines_of_jenkins() -> tuple[list[str], list[str], dict[str, str]]:
 SYSTEMS = {"gitlab": lines_of_gitlab, "github": lines_of_github, "jenkins": lines_of_jenkins}
 
 
-@contextmanager
-def away(project: Project) -> Iterator[None]:
-    """Keep the service out of reach for a while."""
-    project.receiver.set_faults(["status=503*inf"])
-    yield
-    project.receiver.set_faults([])
-
-
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_the_last_step_of_a_ci_job_delivers_what_the_job_could_not(
-    project: Project, system: str
+def test_a_ci_job_deploys_in_one_step_and_flushes_in_the_last(system: str) -> None:
+    deploy, last, _given = SYSTEMS[system]()
+
+    assert deploy == ["ansible-playbook -i hosts site.yml"]
+    assert last == [FLUSH]
+
+
+def test_the_last_step_of_a_ci_job_and_the_flush_playbook_deliver_what_the_job_could_not(
+    project: Project,
 ) -> None:
-    deploy, last, given = SYSTEMS[system]()
+    deploy, last, given = lines_of_gitlab()
     folder = {"CI_PROJECT_DIR": str(project.folder)}
     env = {name: Template(text).substitute(folder) for name, text in given.items()}
-    project.outbox = Path(env.get("CLOUDMONITOR_OUTBOX", project.outbox))
+    project.outbox = Path(env["CLOUDMONITOR_OUTBOX"])
     env["PATH"] = path()
-    project.write("site.yml", [play(say(), fail())])
+    project.config("exclude_playbooks = flush.yml")
+    project.write("site.yml", [play(say(), fail(), hosts="h1")])
+    project.write("flush.yml", block(GUIDE, "flush.yml").text)
+    project.receiver.set_faults(["status=503*inf"])
 
-    with away(project):
-        assert len(deploy) == 1
-        # Its courier lingers for the minute that is the default.
-        job = project.command("bash", "-c", deploy[0], **env, CLOUDMONITOR_LINGER=None)
-        failed = job.ended()
-        assert failed.rc == 2, failed.output
-        assert ["Events wait in" in text for text in failed.warnings] == [True]
-        assert project.events() == []
-        assert len(project.waiting()) == 1
-    assert last == [FLUSH]
+    # Its courier lingers for the minute that is the default.
+    failed = project.command("bash", "-c", deploy[0], **env, CLOUDMONITOR_LINGER=None).ended()
+
+    assert failed.rc == 2, failed.output
+    assert ["Events wait in" in text for text in failed.warnings] == [True]
+    assert project.events() == []
+    assert len(project.waiting()) == 1
+    project.receiver.set_faults([])
     ended = project.command("bash", "-c", last[0], **env).ended()
-
     assert ended.rc == 0, ended.output
     assert [event["event"] for event in project.events()] == [START, FINISH, FAILURE]
     assert project.waiting() == project.dead() == []
 
-
-def test_the_flush_playbook_delivers_what_an_earlier_job_has_left(project: Project) -> None:
-    project.config("exclude_playbooks = flush.yml")
-    project.leave("A")
-    project.write("flush.yml", block(GUIDE, "flush.yml").text)
-
-    ended = project.run("flush.yml")
-
+    project.store("A")
+    ended = project.run("flush.yml", **env)
     assert (ended.rc, ended.warnings) == (0, []), ended.output
-    assert {event["id"] for event in project.events()} == {"A"}
+    assert [event["event"] for event in project.events(id="A")] == [START, FINISH, FAILURE]
     assert project.waiting() == project.dead() == []
