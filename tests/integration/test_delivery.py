@@ -54,30 +54,14 @@ def test_transient_faults_are_survived_and_permanent_ones_fail_at_once_with_thei
     assert len(receiver.events) == len(TRANSIENT) + 1
 
 
-def test_the_events_after_resume_from_complete_the_job(tasks: Tasks, receiver: Receiver) -> None:
-    events = [{"name": f"n{number}", "content": "c", "time": number} for number in range(350)]
-    receiver.set_faults(["ok", "bad-request"])
-    run = tasks(
-        [
-            {EVENT: {"events": "{{ my_events }}"}},
-            {EVENT: {"events": "{{ my_events[result_0.resume_from:] }}"}},
-        ],
-        play={"vars": {"my_events": events}},
-    )
-    first, second = run.results
-    assert (first["failed"], first["changed"], first["delivered"]) == (True, True, 100)
-    assert "100 of 350 events" in first["msg"]
-    assert (first["undelivered_count"], first["resume_from"]) == (250, 100)
-    assert [item["name"] for item in first["undelivered"]] == [f"n{n}" for n in range(100, 200)]
-    assert (second["failed"], second["delivered"]) == (False, 250)
-    assert [item["name"] for item in receiver.events] == [item["name"] for item in events]
-
-
-def test_with_warn_an_outage_only_warns(tasks: Tasks, receiver: Receiver) -> None:
+def test_with_warn_an_outage_only_warns_and_the_events_after_resume_from_complete_the_job(
+    tasks: Tasks, receiver: Receiver
+) -> None:
     def warned(**options: Any) -> dict[str, Any]:
         return {EVENT: {"name": "n", "content": "c", "report_errors": "warn", **options}}
 
-    receiver.set_faults(["signature", "html", "status=500"])
+    events = [{"name": f"n{number}", "content": "c", "time": number} for number in range(350)]
+    receiver.set_faults(["signature", "html", "status=500", "ok", "bad-request"])
     run = tasks(
         [
             warned(),
@@ -86,17 +70,29 @@ def test_with_warn_an_outage_only_warns(tasks: Tasks, receiver: Receiver) -> Non
             {**warned(region="nowhere"), "environment": {"CLOUDMONITOR_ENDPOINT": ""}},
             warned(access_key_id="only"),
             warned(content=""),
+            {EVENT: {"events": "{{ my_events }}"}},
+            {EVENT: {"events": "{{ my_events[result_6.resume_from:] }}"}},
         ],
+        play={"vars": {"my_events": events}},
     )
     assert len(run.warnings) == 5, run.output
-    kinds = [item["error"]["kind"] for item in run.results]
+    results = run.results[:6]
+    kinds = [item["error"]["kind"] for item in results]
     assert kinds[:3] == ["signature", "not_the_service", "server_error"]
-    assert [item["failed"] for item in run.results] == [False] * 5 + [True]
-    assert [item["changed"] for item in run.results[:5]] == [False] * 5
-    for item in run.results[:5]:
+    assert [item["failed"] for item in results] == [False] * 5 + [True]
+    assert [item["changed"] for item in results[:5]] == [False] * 5
+    for item in results[:5]:
         assert item["undelivered"][0]["name"] == "n"
         assert item["warnings"][0] in " ".join(run.output.split())
     assert kinds[4:] == ["credentials", "invalid_event"]
+
+    first, second = run.results[6:]
+    assert (first["failed"], first["changed"], first["delivered"]) == (True, True, 100)
+    assert "100 of 350 events" in first["msg"]
+    assert (first["undelivered_count"], first["resume_from"]) == (250, 100)
+    assert [item["name"] for item in first["undelivered"]] == [f"n{n}" for n in range(100, 200)]
+    assert (second["failed"], second["delivered"]) == (False, 250)
+    assert [item["name"] for item in receiver.events] == [item["name"] for item in events]
 
 
 def test_proxies_come_from_the_environment_and_netrc_is_not_used(

@@ -30,7 +30,7 @@ def test_the_line_is_on_standard_error_before_the_task_ends(
 ) -> None:
     (tmp_path / "ansible.cfg").touch()
     (tmp_path / "site.yml").write_text(PLAY)
-    receiver.set_faults(["ok", "retry-after=12"])
+    receiver.set_faults(["ok", "retry-after=7"])
     with subprocess.Popen(
         [ansible_playbook(), "-i", "localhost,", str(tmp_path / "site.yml")],
         env=environment(tmp_path, **credentials_in_environment(receiver)),
