@@ -241,12 +241,11 @@ def mutation(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def bench(session: nox.Session) -> None:
-    """Measure what events cost beside tasks, and the callback beside those of other collections."""
+    """Measure the cost of events and of the callback, and store it in docs: ten minutes."""
     install(session, "peers", "peers")
-    run(session, "python", TOOLS / "bench" / "tasks.py", seconds=3600)
-    result = CACHE / "bench-callbacks.json"
-    callbacks = TOOLS / "bench" / "callbacks.py"
-    run(session, "python", callbacks, result, *session.posargs, seconds=3600)
+    script, env = TOOLS / "bench" / "bench.py", {"PYTHONPATH": str(TOOLS)}
+    run(session, "python", script, ROOT, *session.posargs, seconds=3600, env=env)
+    session.run("python", str(ROOT / "tests/tools/docs_tables.py"))
 
 
 @nox.session(python=NEWEST)

@@ -15,13 +15,16 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import bench_figures
 import yaml
+from bench_figures import Figures
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = "make format"
@@ -143,6 +146,13 @@ def _courier_environment() -> str:
     return "```text\n" + "".join(f"{name}\n" for name in names) + "```\n"
 
 
+def _figures(table: Callable[[Figures], str]) -> str:
+    """Return a table of the stored figures of the benchmark."""
+    text = (ROOT / "docs" / "performance.json").read_text(encoding="utf-8")
+    figures = Figures.parse(text)
+    return table(figures) if figures.rows else "Not measured yet. Run `make bench`.\n"
+
+
 CONTENTS: dict[str, Callable[[], str]] = {
     "options callback": lambda: _options(_documented("plugins/callback/deployment_events.py")),
     "options connection": _connection,
@@ -157,6 +167,11 @@ CONTENTS: dict[str, Callable[[], str]] = {
     "options flush_outbox": lambda: _options(_documented("plugins/modules/flush_outbox.py")),
     "variables role": lambda: _options(_role()).replace("| Option |", "| Variable |", 1),
     "courier environment": _courier_environment,
+    "figures setup": functools.partial(_figures, bench_figures.setup),
+    "figures callbacks": functools.partial(_figures, bench_figures.callbacks),
+    "figures unforked": functools.partial(_figures, bench_figures.unforked),
+    "figures backlog": functools.partial(_figures, bench_figures.backlog),
+    "figures tasks": functools.partial(_figures, bench_figures.tasks),
 }
 
 
