@@ -1,7 +1,7 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reports every playbook run to Cloud Monitor: translates Ansible's calls for the reporter.
+"""Reports every playbook run to Cloud Monitor: passes Ansible's calls on to the observer.
 
 No thread, no network and no HTTP library here: events go to the outbox on disk, and a separate
 process delivers them. No error in this file may affect the run.
@@ -361,38 +361,21 @@ EXAMPLES = r"""
 """
 
 import contextlib
-import os
-import signal
+import importlib
 from collections.abc import Iterator
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ansible import context
 from ansible.plugins.callback import CallbackBase
-from ansible.template import Templar
-from ansible.utils.vars import load_extra_vars
 
 # With ``callback_plugins`` in ansible.cfg, Ansible loads this file from its path. Then relative
 # imports fail, and the collection itself may be missing. An exception here would end the run.
 try:
-    from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.compat import (
-        parse_failure,
-        read_counters,
-    )
-    from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.executor import (
-        read_playbook_end,
-    )
-    from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.playbooks import (
-        PlaybookFile,
-    )
-    from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.reporter import (
-        Reporter,
-        is_new_playbook,
-    )
-    from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
-        check_options,
+    from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._environment import (
         default_outbox,
         without_empty_variables,
+    )
+    from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.code_cache import (
+        import_file,
     )
 
     COLLECTION_IMPORT_ERROR: ImportError | None = None
@@ -400,9 +383,16 @@ except ImportError as exc:
     COLLECTION_IMPORT_ERROR = exc
     DOCUMENTATION = ""  # Ansible would fail, because it does not find the fragments either
 
+if TYPE_CHECKING:
+    from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.observer import (
+        Observer,
+    )
+
+_OBSERVER = "plugin_utils._callback.observer"
+
 
 class CallbackModule(CallbackBase):
-    """Passes plain data to the reporter. No exception leaves it."""
+    """Passes Ansible's calls on to the observer. No exception leaves it."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -411,10 +401,7 @@ class CallbackModule(CallbackBase):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._reporter: Reporter | None = None
-        self._play: Any = None
-        self._loader: Any = None
-        self._playbooks = 0
+        self._observer: Observer | None = None
         if COLLECTION_IMPORT_ERROR is not None:
             self.disabled = True  # Ansible calls no other method
             self._warn(
@@ -432,100 +419,50 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Report the start of a playbook."""
         with self._guard():
-            path = str(playbook._file_name or "")
-            if path == "__adhoc_playbook__" or not is_new_playbook(playbook):
+            if str(playbook._file_name or "") == "__adhoc_playbook__":
                 return
-            self._playbooks += 1
-            self._play, self._loader = None, playbook._loader
-            if self._reporter is None:
-                options = self._read_options()
-                self._reporter = Reporter(
-                    options,
-                    os.environ,
-                    self._warn,
-                    partial(self._display.display, stderr=True),
-                    partial(check_options, self._load_name, options),
-                    verbosity=self._verbosity,
-                    explain=self._explain,
-                )
-            extra = load_extra_vars(self._loader)
-            self._reporter.start(
-                PlaybookFile(self._given(self._playbooks, path), path),
-                self._playbooks,
-                bool(context.CLIARGS.get("check")),
-                extra,
-                self._render(extra),
-            )
+            if self._observer is None:
+                self._observer = self._new_observer()
+            self._observer.start(playbook)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """Remember the play: its variables are wanted at the end."""
-        self._play = play
+        if self._observer is not None:
+            self._observer.play = play
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool | None = False) -> None:
         """Remember where a host failed."""
-        if not ignore_errors:
-            self._remember(result)
+        if self._observer is not None and not ignore_errors:
+            self._observer.remember(result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """Remember that a host could not be reached."""
-        self._remember(result)
+        if self._observer is not None:
+            self._observer.remember(result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Report the finish of a playbook."""
-        if self._reporter is None:
-            return
-        with self._guard():
-            variables: dict[str, Any] = {}
-            if self._reporter.wants_variables and self._play is not None:
-                with contextlib.suppress(Exception):
-                    manager = self._play.get_variable_manager()
-                    variables = dict(manager.get_vars(play=self._play))
-            end = read_playbook_end()
-            received = self._reporter.finish(
-                read_counters(stats), end, variables, self._render(variables)
-            )
-            is_last = self._playbooks >= len(context.CLIARGS.get("args") or ())
-            if received is not None and not is_last and (end is None or end.exit_status == 0):
-                # It was meant for the next playbook. After the last one it changes nothing.
-                signal.raise_signal(received)
+        if self._observer is not None:
+            with self._guard():
+                self._observer.finish(stats)
 
-    def _remember(self, result: Any) -> None:
-        """Remember a failure. One that cannot be read costs its details, not the report."""
-        if self._reporter is not None:
-            with contextlib.suppress(Exception):
-                self._reporter.failed(parse_failure(result))
-
-    def _read_options(self) -> dict[str, Any]:
+    def _new_observer(self) -> Observer:
+        """Import everything else, which only a reported playbook needs."""
         options = dict(self._plugin_options)
         if not options.get("outbox"):
             options["outbox"] = default_outbox()
-        return options
-
-    @staticmethod
-    def _given(number: int, path: str) -> str:
-        """Return how the command line names its playbook ``number`` (from 1), else its path."""
-        given = context.CLIARGS.get("args") or ()
-        return str(given[number - 1]) if len(given) >= number else path
-
-    def _render(self, variables: dict[str, Any]) -> Any:
-        return Templar(loader=self._loader, variables=variables).template
+        try:
+            observer = import_file(_OBSERVER, options["outbox"])
+        except Exception:
+            # Without compiled code, as Ansible imports it. What is really wrong shows again.
+            observer = importlib.import_module(
+                f"ansible_collections.aliops.cloudmonitor.plugins.{_OBSERVER}"
+            )
+        found: Observer = observer.Observer(self._display, self._warn, self._load_name, options)
+        return found
 
     def _warn(self, text: str) -> None:
         self._display.warning(f"aliops.cloudmonitor: {text}")
-
-    @property
-    def _verbosity(self) -> int:
-        """The highest level of verbosity that is shown or, with log_verbosity, logged."""
-        display = self._display
-        return max(display.verbosity, getattr(display, "log_verbosity", 0))
-
-    def _explain(self, level: int, text: str) -> None:
-        """Show a line from a level of verbosity on. Display.verbose uses standard output."""
-        line = f"aliops.cloudmonitor: {text}"
-        if self._display.verbosity >= level:
-            self._display.display(line, stderr=True)
-        else:
-            self._display.display(line, log_only=True)
 
     @contextlib.contextmanager
     def _guard(self) -> Iterator[None]:
@@ -533,7 +470,7 @@ class CallbackModule(CallbackBase):
         try:
             yield
         except Exception as exc:
-            if self._reporter is not None:
-                self._reporter.give_up()
+            if self._observer is not None:
+                self._observer.give_up()
             # The kind only: the text of an unforeseen error may hold anything.
             self._warn(f"the run is not reported any further: {type(exc).__name__}")

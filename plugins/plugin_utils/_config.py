@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from configparser import ConfigParser, Error
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 from ansible import constants as C
@@ -19,6 +18,7 @@ from ansible.plugins.loader import callback_loader
 from ..module_utils._api.errors import ConfigurationError
 from ..module_utils._api.paths import check_home
 from ..module_utils._options import CONNECTION_OPTIONS
+from ._environment import default_outbox, without_empty_variables
 
 CALLBACK = "aliops.cloudmonitor.deployment_events"
 SECTION = "callback_deployment_events"
@@ -28,26 +28,6 @@ OUTBOX_OPTIONS = ("outbox", *(option.name for option in CONNECTION_OPTIONS))
 HISTORY_VARIABLE = "CLOUDMONITOR_HISTORY_KEEP"
 _DEFAULT_HISTORY_DAYS = 400.0
 _LONGEST_DAYS = 1_000_000
-# Empty, this variable disables the failure event.
-_MAY_BE_EMPTY = "CLOUDMONITOR_FAILURE_EVENT"
-
-
-@contextmanager
-def without_empty_variables() -> Iterator[None]:
-    """Hide empty environment variables of the collection from Ansible for a moment."""
-    ours = ("CLOUDMONITOR_", "ALIBABA_CLOUD_", "ALICLOUD_")
-    empty = [
-        name
-        for name, value in os.environ.items()
-        if value == "" and name.startswith(ours) and name != _MAY_BE_EMPTY
-    ]
-    for name in empty:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        for name in empty:
-            os.environ[name] = ""
 
 
 def check_options(plugin: str, options: Mapping[str, Any]) -> None:
@@ -115,14 +95,6 @@ def _parsed_file() -> ConfigParser:
         with suppress(Error, OSError, UnicodeError):
             parser.read(path, encoding="utf-8")
     return parser
-
-
-def default_outbox() -> str:
-    """Return the outbox that is used when none is configured. It follows ANSIBLE_HOME.
-
-    It is computed here, because a templated default does not work in callbacks.
-    """
-    return str(Path(C.config.get_config_value("ANSIBLE_HOME")) / "aliops.cloudmonitor")
 
 
 def configured_options(

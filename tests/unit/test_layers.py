@@ -55,7 +55,8 @@ FOLDERS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
          "plugin_utils/_history", "plugin_utils/_deployment", "module_utils"),
         ("ansible",),
     ),
-    ("plugin_utils/_config.py", ("module_utils",), ("ansible",)),
+    ("plugin_utils/_config.py", ("module_utils", "plugin_utils/_environment"), ("ansible",)),
+    ("plugin_utils/_environment.py", (), ("ansible",)),
     ("action", ("plugin_utils", "module_utils"), ("ansible",)),
     ("callback", ("plugin_utils", "module_utils"), ("ansible",)),
     ("modules", ("module_utils",), ("ansible.module_utils",)),
@@ -129,7 +130,7 @@ WRITING = frozenset(
     "write_text write_bytes mkdir makedirs unlink rename replace rmdir rmtree touch utime "
     "ftruncate truncate link symlink_to chmod fsync".split()
 )
-STORAGE = ("files.py", "storage.py", "dead_letters.py", "log.py", "history.py")
+STORAGE = ("files.py", "storage.py", "code_cache.py", "dead_letters.py", "log.py", "history.py")
 
 
 @pytest.mark.parametrize("path", sorted((PLUGINS / "plugin_utils/_outbox").glob("*.py")), ids=label)

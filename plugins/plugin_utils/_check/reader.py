@@ -22,10 +22,9 @@ from .._config import (
     check_boolean,
     configured_section,
     configured_sections,
-    default_outbox,
-    without_empty_variables,
 )
 from .._deployment.facts import RUN_ID_VARIABLE
+from .._environment import default_outbox, without_empty_variables
 from .._tasks.action import plain
 from .findings import NOTE, WRONG, Finding
 from .settings import (

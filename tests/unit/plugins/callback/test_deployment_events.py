@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import inspect
-import os
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,10 +24,9 @@ from ansible_collections.aliops.cloudmonitor.plugins.doc_fragments.connection im
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
-    without_empty_variables,
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.observer import (
+    Observer,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.content import Failure
 
 SECRET = "canary-in-an-error"
 DOCUMENTED: dict[str, Any] = yaml.safe_load(deployment_events.DOCUMENTATION)
@@ -108,9 +108,7 @@ def test_only_failures_are_looked_at_one_by_one() -> None:
 
 
 class Broken:
-    """A reporter in which everything goes wrong."""
-
-    wants_variables = True
+    """An observer in which everything goes wrong."""
 
     def __init__(self) -> None:
         self.given_up = 0
@@ -123,12 +121,12 @@ class Broken:
 
 
 class Result:
-    host = task = result = None
+    """A result of a task."""
 
 
-class Play:
-    def get_variable_manager(self) -> Any:
-        raise RuntimeError(SECRET)
+class Playbook:
+    _file_name = "site.yml"
+    _loader = None
 
 
 @pytest.fixture
@@ -140,11 +138,11 @@ def callback(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_no_error_reaches_the_run_or_shows_its_text(callback: Any) -> None:
-    callback._reporter = broken = Broken()
-    callback.v2_playbook_on_play_start(Play())
+    callback._observer = broken = Broken()
+    callback.v2_playbook_on_start(Playbook())
     callback.v2_playbook_on_stats(object())
 
-    assert broken.given_up == len(callback.warnings) == 1
+    assert broken.given_up == len(callback.warnings) == 2
     assert SECRET not in " ".join(callback.warnings)
 
 
@@ -154,64 +152,60 @@ def test_an_interrupt_is_none_of_its_business(callback: Any) -> None:
 
 
 def test_without_a_playbook_there_is_nothing_to_report(callback: Any) -> None:
+    callback.v2_playbook_on_play_start(object())
     callback.v2_runner_on_failed(Result())
     callback.v2_runner_on_unreachable(Result())
     callback.v2_playbook_on_stats(object())
 
+    assert (callback._observer, callback.warnings) == (None, [])
+
+
+def test_an_ad_hoc_command_is_not_reported_and_imports_nothing_more(
+    callback: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(deployment_events, "import_file")
+    playbook = Playbook()
+    playbook._file_name = "__adhoc_playbook__"
+
+    callback.v2_playbook_on_start(playbook)
+
+    assert (callback._observer, callback.warnings) == (None, [])
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_the_observer_is_imported_from_the_cache_or_as_ansible_does_it(
+    callback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_broken: bool
+) -> None:
+    asked = []
+
+    def import_file(name: str, outbox: str) -> Any:
+        asked.append((name, outbox))
+        if is_broken:
+            raise RuntimeError(SECRET)
+        return SimpleNamespace(Observer=lambda *given: given)
+
+    monkeypatch.setattr(deployment_events, "import_file", import_file)
+    callback._load_name, callback._plugin_options = "name", {"outbox": str(tmp_path)}
+    found = callback._new_observer()
+
+    assert asked == [("plugin_utils._callback.observer", str(tmp_path))]
+    assert isinstance(found, Observer) == is_broken
     assert callback.warnings == []
-    assert callback._reporter is None
-
-
-def test_an_ad_hoc_command_is_not_reported(callback: Any) -> None:
-    class Playbook:
-        _file_name = "__adhoc_playbook__"
-
-    callback.v2_playbook_on_start(Playbook())
-
-    assert (callback._reporter, callback.warnings) == (None, [])
 
 
 class Remembering:
-    """A reporter that remembers failures."""
+    """An observer that remembers failures."""
 
     def __init__(self) -> None:
-        self.failures: list[Failure] = []
-        self.failed = self.failures.append
+        self.results: list[Any] = []
+        self.remember = self.results.append
 
 
-@pytest.fixture
-def remembered(callback: Any, monkeypatch: pytest.MonkeyPatch) -> list[Failure]:
-    """The failures that reach the reporter."""
-    monkeypatch.setattr(deployment_events, "parse_failure", lambda _result: Failure("h1"))
-    callback._reporter = reporter = Remembering()
-    return reporter.failures
-
-
-def test_an_ignored_failure_is_not_remembered(callback: Any, remembered: list[Failure]) -> None:
-    callback.v2_runner_on_failed(Result(), ignore_errors=True)
-    assert remembered == []
-    callback.v2_runner_on_failed(Result(), ignore_errors=None)
-    callback.v2_runner_on_unreachable(Result())
-    assert remembered == [Failure("h1"), Failure("h1")]
-
-
-def test_a_failure_that_cannot_be_read_costs_its_details_but_not_the_report(callback: Any) -> None:
-    callback._reporter = broken = Broken()
-    callback.v2_runner_on_failed(Result())
-    callback.v2_runner_on_unreachable(Result())
-
-    assert (broken.given_up, callback.warnings) == (0, [])
-
-
-def test_an_empty_variable_counts_as_unset_but_for_the_one_that_may_be_empty(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    names = ("CLOUDMONITOR_LINGER", "ALIBABA_CLOUD_REGION_ID", "ALICLOUD_REGION")
-    for name in (*names, "CLOUDMONITOR_FAILURE_EVENT", "OTHERS"):
-        monkeypatch.setenv(name, "")
-    monkeypatch.setenv("CLOUDMONITOR_NETWORK", "vpc")
-    with without_empty_variables():
-        assert not set(names) & set(os.environ)
-        assert {"CLOUDMONITOR_FAILURE_EVENT", "OTHERS", "CLOUDMONITOR_NETWORK"} <= set(os.environ)
-
-    assert [os.environ[name] for name in names] == ["", "", ""]
+def test_an_ignored_failure_is_not_remembered(callback: Any) -> None:
+    callback._observer = observer = Remembering()
+    result = Result()
+    callback.v2_runner_on_failed(result, ignore_errors=True)
+    assert observer.results == []
+    callback.v2_runner_on_failed(result, ignore_errors=None)
+    callback.v2_runner_on_unreachable(result)
+    assert observer.results == [result, result]

@@ -16,7 +16,6 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors im
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._config import (
     check_options,
-    default_outbox,
 )
 
 PLUGIN = "aliops.cloudmonitor.booleans"
@@ -73,12 +72,3 @@ def test_a_path_of_an_unknown_home_is_an_error_wherever_ansible_has_put_it(
         assert caught.value.option == option
     for right in ("", None, "/x", "x~", "/usr/x/~", "/~/x", str(tmp_path)):
         check_options(PLUGIN, {option: right})
-
-
-def test_the_default_outbox_follows_the_home_of_ansible(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    configure(monkeypatch, tmp_path, "")
-    monkeypatch.setenv("ANSIBLE_HOME", str(tmp_path / "home"))
-
-    assert default_outbox() == str(tmp_path / "home" / "aliops.cloudmonitor")
