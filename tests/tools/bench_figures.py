@@ -232,10 +232,11 @@ def backlog(figures: Figures) -> str:
 def unforked(figures: Figures) -> str:
     """Return what the callback costs a run of 10,000 tasks, in one sentence."""
     row = figures.row(UNFORKED, TIMED)
+    requests = f"{row.requests:g} request{'' if row.requests == 1 else 's'}"
     return (
         "In a run of 500 hosts × 20 tasks, with a strategy that does not fork, the callback itself "
         f"used {row.inside or 0:.2f} s, and the run used {max(row.adds_mib, 0):.1f} MiB more than "
-        f"without it. It made {row.requests:g} requests.\n"
+        f"without it. It made {requests}.\n"
     )
 
 

@@ -253,10 +253,13 @@ def versions() -> dict[str, str]:
 
 
 def commit(repository: Path) -> str:
-    """Return the commit that is checked out, with "-dirty" if something tracked was changed."""
-    command = ("git", "-C", str(repository), "describe", "--always", "--dirty", "--abbrev=12",
-               "--exclude=*")  # fmt: skip
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    """Return the commit that is checked out, with "-dirty" if other tracked files were changed."""
+    git = ("git", "-C", str(repository))
+    head = [*git, "rev-parse", "--short=12", "HEAD"]
+    found = subprocess.run(head, check=True, capture_output=True, text=True).stdout.strip()
+    own = (f":!{DOCUMENT}", f":!{DOCUMENT.with_suffix('.md')}")
+    changes = [*git, "diff", "--quiet", "HEAD", "--", ".", *own]
+    return found + ("-dirty" if subprocess.run(changes, check=False).returncode else "")
 
 
 def store(path: Path, figures: Figures) -> None:

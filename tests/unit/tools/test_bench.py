@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -103,6 +105,21 @@ def test_the_tables_of_the_guide_show_every_case(quiet: Quiet, tmp_path: Path) -
     assert "| one of 20 tasks | 0.000 s | 0.550 s |" in bench_figures.tasks(figures)
     assert "commit `0123456789ab`, on 2 processors" in bench_figures.setup(figures)
     assert "2 requests" in bench_figures.unforked(figures)
+
+
+def test_the_commit_shows_whether_anything_else_was_changed(tmp_path: Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e"]
+    (tmp_path / "docs").mkdir()
+    for name in ("code.py", "docs/performance.json"):
+        (tmp_path / name).write_text("old")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "One"]):
+        subprocess.run([*git, *command], check=True)
+    (tmp_path / bench.DOCUMENT).write_text("new")
+    clean = bench.commit(tmp_path)
+    (tmp_path / "code.py").write_text("new")
+
+    assert re.fullmatch("[0-9a-f]{12}", clean)
+    assert bench.commit(tmp_path) == f"{clean}-dirty"
 
 
 @pytest.fixture
