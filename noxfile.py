@@ -14,49 +14,17 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "tests" / "tools"))
 import steps
-from steps import TOOLS, install, run, run_ansible_test, run_pytest
-from workspace import CACHE, COLLECTION, ROOT, TREE, fresh, isolate, link_pythons
+from cores import COMPLETE, CORES, NEWEST, OLDEST_CORE, PYTHONS, WITH_SANITY, controller
+from steps import IN_PARALLEL, TOOLS, install, run, run_ansible_test, run_pytest
+from workspace import CACHE, COLLECTION, ROOT, TREE, fresh, isolate
 
-# ansible-core: the Pythons of a controller (the first one found is used) and of targets, as its
-# own ansible-test lists them (_util/target/common/constants.py).
-_TO_313 = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
-CORES = {
-    "2.16": (("3.10", "3.11"), _TO_313[:-1]),
-    "2.17": (("3.11", "3.10"), _TO_313[:-1]),
-    "2.18": (("3.12", "3.13", "3.11"), _TO_313),
-    "2.19": (("3.11", "3.12", "3.13"), _TO_313),
-    "2.20": (("3.12", "3.13"), _TO_313[1:]),
-    "2.21": (("3.13", "3.12"), _TO_313[1:]),
-}
-OLDEST_CORE, *_OTHERS, NEWEST_CORE = CORES
-WITH_SANITY = ("2.16", "2.19", "2.21")
-# Most of the time of a test goes by in ansible-playbook, which uses one processor.
-IN_PARALLEL = ("-n", "2", "--dist", "worksteal")
-
-PYTHONS = link_pythons(_TO_313)
 isolate()
 
-
-def _first(pythons: tuple[str, ...]) -> str:
-    """Return the first of these Pythons that works here; nox skips a session without one."""
-    return next((version for version in pythons if version in PYTHONS), pythons[0])
-
-
-NEWEST = _first(("3.13", "3.12", "3.11"))
 NEWEST_AND_OLDEST = nox.parametrize(
     "python,core",
-    [(NEWEST, "newest"), (_first(CORES[OLDEST_CORE][0]), "oldest")],
+    [(NEWEST, "newest"), (controller(OLDEST_CORE), "oldest")],
     ids=["newest", "oldest"],
 )
-
-
-def _marked(core: str) -> tuple[str, ...]:
-    """Return the arguments of pytest that choose the integration tests of this ansible-core."""
-    return () if core in ("newest", NEWEST_CORE) else ("-m", "every_core")
-
-
-# Continuous integration requires the complete matrix; elsewhere, a missing Python is skipped.
-COMPLETE = os.environ.get("CI", "") not in ("", "0", "false") and "matrix" in " ".join(sys.argv)
 
 # Most sessions use one processor. Those with parallel tests run alone.
 nox.options.allow_parallel = True
@@ -65,8 +33,9 @@ nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "uv|venv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = COMPLETE
-nox.options.sessions = ["formatters", "codeqa", "ansible-lint", "typing", "unit", "integration"]
-nox.options.sessions += ["targets", "sanity", "docs", "build-import-check"]
+# First the quick ones, then the longest, so that two processors are busy to the end.
+nox.options.sessions = ["formatters", "codeqa", "typing", "sanity", "targets"]
+nox.options.sessions += ["build-import-check", "docs", "ansible-lint", "unit", "integration"]
 
 
 @nox.session(python=NEWEST)
@@ -90,13 +59,8 @@ def codeqa(session: nox.Session) -> None:
     run(session, "yamllint", "--strict", ".")
     run(session, "reuse", "--root", ".", "lint")
     run(session, "zizmor", "--offline", "--quiet", ".github")
-    forms = [str(path) for path in Path(".github/ISSUE_TEMPLATE").glob("[!c]*.yml")]
-    files = {"github-workflows": [".github/workflows/checks.yml"], "github-issue-forms": forms}
-    for kind, names in {**files, "dependabot": [".github/dependabot.yml"]}.items():
-        run(session, "check-jsonschema", "--builtin-schema", f"vendor.{kind}", *names)
-    # Compared with Git's empty tree, every line is new.
-    empty = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-    session.run("git", "-C", str(ROOT), "diff", "--check", empty, external=True)
+    steps.check_schemas(session)
+    steps.check_white_space(session)
 
 
 @nox.session(name="ansible-lint", python=NEWEST)
@@ -135,7 +99,7 @@ def integration(session: nox.Session, core: str) -> None:
     """Run real playbooks against the receiver. Arguments go to pytest, such as -k role."""
     install(session, core, core)
     arguments = steps.with_folder("tests/integration", session.posargs)
-    run_pytest(session, *IN_PARALLEL, *_marked(core), *arguments)
+    run_pytest(session, *IN_PARALLEL, *steps.marked(core), *arguments)
 
 
 @nox.session(python=NEWEST)
@@ -152,26 +116,24 @@ def sanity(session: nox.Session, core: str) -> None:
     if core == "oldest" and "3.8" not in PYTHONS:
         session.skip("Python 3.8 was not found, the oldest that modules run on")
     install(session, core, core)
-    runs: list[tuple[str, ...]]
     if core == "oldest":
-        runs = [("--python", "3.8", "--test", "compile", "--test", "import")]
+        run_ansible_test(
+            session, "sanity", "--python", "3.8", "--test", "compile", "--test", "import"
+        )
     elif session.posargs:
-        runs = [tuple(session.posargs)]
+        run_ansible_test(session, "sanity", *session.posargs)
     else:
+        run_ansible_test(session, "sanity", "--python", NEWEST, "--skip-test", "pylint")
         # pylint takes two minutes for the tests, which ruff and mypy check.
-        python = ("--python", str(session.python))
-        runs = [(*python, "--skip-test", "pylint"), ("--test", "pylint", "--exclude", "tests/")]
-    for arguments in runs:
-        run_ansible_test(session, "sanity", *arguments)
+        run_ansible_test(session, "sanity", "--test", "pylint", "--exclude", "tests/")
 
 
 @nox.session(python=NEWEST)
 def docs(session: nox.Session) -> None:
-    """Check the documentation and the changelog fragments, and build the documentation site."""
+    """Check the documentation, and build the site. The session sanity checks the changelog."""
     install(session, "docs")
     options = ("--plugin-docs", "--skip-rstcheck", "--validate-collection-refs", "self")
     run(session, "antsibull-docs", "lint-collection-docs", *options, ".")
-    run(session, "antsibull-changelog", "lint")
     run(session, "python", TOOLS / "build_site.py", fresh("docs"))
 
 
@@ -197,28 +159,20 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session(allow_parallel=False)
-@nox.parametrize("python,core", [(_first(CORES[core][0]), core) for core in CORES], ids=[*CORES])
+@nox.parametrize("python,core", [(controller(core), core) for core in CORES], ids=[*CORES])
 def matrix(session: nox.Session, core: str) -> None:
     """Test one ansible-core. Arguments choose from: unit integration modules sanity."""
     known = ["unit", "integration", "modules", "sanity"]
     kinds = session.posargs or known
     if not {*kinds} <= {*known}:
         session.error(f"the arguments are not among {known}")
-    missing = [version for version in CORES[core][1] if version not in PYTHONS]
-    if missing and COMPLETE:
-        session.error(f"Python {', '.join(missing)} was not found")
-    name = {OLDEST_CORE: "oldest", NEWEST_CORE: "newest"}.get(core, f"core-{core}")
-    install(session, name, "oldest" if core in ("2.16", "2.17", "2.18") else "newest")
+    steps.install_core(session, core)
     if "unit" in kinds:
         run_pytest(session, "tests/unit", *IN_PARALLEL)
     if "integration" in kinds:
-        run_pytest(session, "tests/integration", *IN_PARALLEL, *_marked(core))
+        run_pytest(session, "tests/integration", *IN_PARALLEL, *steps.marked(core))
     if "modules" in kinds:
-        found = [PYTHONS[version] for version in CORES[core][1] if version in PYTHONS]
-        pythons = steps.target_pythons(session, found)
-        test = "tests/integration/test_target_pythons.py"
-        run_pytest(session, test, TARGET_PYTHONS=pythons)
-        session.log(f"modules ran on {pythons}; missing Pythons: {', '.join(missing) or 'none'}")
+        steps.run_on_target_pythons(session, core)
     if "sanity" in kinds and core in WITH_SANITY:
         run_ansible_test(session, "sanity")
 
@@ -253,8 +207,7 @@ def pictures(session: nox.Session) -> None:
     """Run the demo and the report, and make the pictures of them in docs/images."""
     install(session, "browser")
     run(session, "python", TOOLS / "terminal_picture.py", ROOT / "docs" / "images" / "demo.svg")
-    if steps.find_chromium() is None:
-        session.skip("Chromium was not found: install it, or set CHROMIUM to its path")
+    steps.require_chromium(session)
     env = {"PYTHONPATH": str(CACHE / "tree")}
     run(session, "python", TOOLS / "report_pictures.py", ROOT / "docs" / "images", env=env)
 
@@ -262,8 +215,7 @@ def pictures(session: nox.Session) -> None:
 @nox.session(python=NEWEST)
 def browser(session: nox.Session) -> None:
     """Open the report page in a headless Chromium: requests, policy, axe, phone, print."""
-    if steps.find_chromium() is None:
-        session.skip("Chromium was not found: install it, or set CHROMIUM to its path")
+    steps.require_chromium(session)
     install(session, "browser")
     run_pytest(session, "tests/browser", *session.posargs)
 

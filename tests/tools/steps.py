@@ -12,17 +12,22 @@ import shlex
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import nox
+from cores import COMPLETE, CORES, NEWEST_CORE, OLDEST_CORE, PYTHONS
 from workspace import CACHE, ROOT, TREE, copy_checkout, fresh
 
 TOOLS = TREE / "tests" / "tools"
 REQUIREMENTS = ROOT / "tests" / "requirements"
-# More than Galaxy asks for: Automation Hub requires a tag of its list and a stable version.
+# Most of the time of a test goes by in ansible-playbook, which uses one processor.
+IN_PARALLEL = ("-n", "2", "--dist", "worksteal")
+# Automation Hub requires a tag of its list and a stable version, Galaxy does not. The session
+# ansible-lint checks the same files with the same profile and more rules.
 IMPORTER = {
+    "GALAXY_IMPORTER_RUN_ANSIBLE_LINT": "false",
     "GALAXY_IMPORTER_CHECK_REQUIRED_TAGS": "true",
     "GALAXY_IMPORTER_REQUIRE_V1_OR_GREATER": "true",
 }
@@ -39,6 +44,19 @@ def install(session: nox.Session, requirements: str, lock: str = "newest") -> No
         constraints = f"{REQUIREMENTS / lock}-lock.txt"
         session.install("-qq", "-r", f"{REQUIREMENTS / requirements}.txt", "-c", constraints)
         stamp.write_text(digest)
+
+
+def install_core(session: nox.Session, core: str) -> None:
+    """Install one ansible-core. Continuous integration also requires all Pythons of targets."""
+    missing = _missing_pythons(core)
+    if missing and COMPLETE:
+        session.error(f"Python {', '.join(missing)} was not found")
+    name = {OLDEST_CORE: "oldest", NEWEST_CORE: "newest"}.get(core, f"core-{core}")
+    install(session, name, "oldest" if core in ("2.16", "2.17", "2.18") else "newest")
+
+
+def _missing_pythons(core: str) -> list[str]:
+    return [version for version in CORES[core][1] if version not in PYTHONS]
 
 
 def run(
@@ -73,19 +91,40 @@ def with_folder(folder: str, arguments: Sequence[str]) -> list[str]:
     return [*arguments] if named else [folder, *arguments]
 
 
+def marked(core: str) -> tuple[str, ...]:
+    """Return the arguments of pytest that choose the integration tests of this ansible-core."""
+    return () if core in ("newest", NEWEST_CORE) else ("-m", "every_core")
+
+
+def check_schemas(session: nox.Session) -> None:
+    """Check the files that GitHub reads."""
+    forms = [str(path) for path in Path(".github/ISSUE_TEMPLATE").glob("[!c]*.yml")]
+    files = {"github-workflows": [".github/workflows/checks.yml"], "github-issue-forms": forms}
+    for kind, names in {**files, "dependabot": [".github/dependabot.yml"]}.items():
+        run(session, "check-jsonschema", "--builtin-schema", f"vendor.{kind}", *names)
+
+
+def check_white_space(session: nox.Session) -> None:
+    """Check the white space of all lines: compared with Git's empty tree, every line is new."""
+    empty = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+    session.run("git", "-C", str(ROOT), "diff", "--check", empty, external=True)
+
+
 def run_ansible_test(session: nox.Session, *arguments: str) -> None:
     """Run ansible-test, with a pip for the environments that it makes."""
     if re.search(r"\s", str(CACHE)):
         session.skip("ansible-test fails below a folder with a space: set XDG_CACHE_HOME")
-    session.install("-qq", "pip")  # an environment that uv made has none
+    if not Path(session.bin, "pip").exists():  # as in an environment that uv made
+        session.install("-qq", "pip")
     run(session, "python", TOOLS / "seed_pip.py")
     run(session, "ansible-test", *arguments, "--local", "--color", "no", seconds=1200)
 
 
-def find_chromium() -> str | None:
-    """Return the path of a Chromium or Chrome, None without one."""
+def require_chromium(session: nox.Session) -> None:
+    """Skip the session without a Chromium or Chrome."""
     names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    return next(filter(None, (shutil.which(name) for name in names if name)), None)
+    if not any(shutil.which(name) for name in names if name):
+        session.skip("Chromium was not found: install it, or set CHROMIUM to its path")
 
 
 def build_collection(session: nox.Session) -> Path:
@@ -123,16 +162,19 @@ def import_collection(session: nox.Session, archive: Path) -> None:
         session.error("\n".join(complaints) or "the callback was not found")
 
 
-def target_pythons(session: nox.Session, pythons: Iterable[Path]) -> str:
-    """Return the Pythons of targets, with requests, in the form of PATH."""
+def run_on_target_pythons(session: nox.Session, core: str) -> None:
+    """Run the modules on each Python of targets that is here, with requests."""
     made = []
-    for python in pythons:
+    for python in (PYTHONS[version] for version in CORES[core][1] if version in PYTHONS):
         folder = CACHE / "targets" / python.name
         run(session, python, "-m", "venv", folder)
         files = (REQUIREMENTS / "target.txt", "-c", REQUIREMENTS / "target-lock.txt")
         run(session, folder / "bin/python", "-m", "pip", "install", "-qq", "-r", *files)
         made.append(str(folder / "bin/python"))
-    return os.pathsep.join(made)
+    pythons = os.pathsep.join(made)  # the form of PATH
+    run_pytest(session, "tests/integration/test_target_pythons.py", TARGET_PYTHONS=pythons)
+    missing = ", ".join(_missing_pythons(core)) or "none"
+    session.log(f"modules ran on {pythons}; missing Pythons: {missing}")
 
 
 @contextmanager
