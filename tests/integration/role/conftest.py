@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.aliops.cloudmonitor.tests.integration.role.harness import (
-    WITHOUT_ROLE,
     Outcome,
     Play,
     Running,
@@ -33,7 +32,7 @@ def endpoint() -> Iterator[Receiver]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def reporting(endpoint: Receiver) -> dict[str, str]:
     """The environment that makes a run report to the receiver."""
     return {
@@ -43,38 +42,34 @@ def reporting(endpoint: Receiver) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def deploy(
-    endpoint: Receiver, reporting: dict[str, str], tmp_path: Path
-) -> Callable[[Play], tuple[Outcome, Outcome]]:
-    """Run a play with the role and, at the same time, without it; return both outcomes."""
+@pytest.fixture(scope="module")
+def report(
+    endpoint: Receiver, reporting: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Outcome]:
+    """Run plays with the role; further environment variables may be given."""
 
-    def run(play: Play) -> tuple[Outcome, Outcome]:
+    def run(plays: Sequence[Play], *arguments: str, **env: str) -> Outcome:
         known = len(endpoint.events)
-        ours = Running(play, play.role, tmp_path / "with", reporting)
-        theirs = Running(play, WITHOUT_ROLE, tmp_path / "without", {})
-        outcomes = ours.outcome(), theirs.outcome()
-        events = [
-            {"event": event["name"], "group": event["groupId"], **json.loads(event["content"])}
-            for event in endpoint.events[known:]
-        ]
-        return replace(outcomes[0], events=events), outcomes[1]
-
-    return run
-
-
-@pytest.fixture
-def report(endpoint: Receiver, reporting: dict[str, str], tmp_path: Path) -> Callable[..., Outcome]:
-    """Run a play with the role only; further environment variables may be given."""
-
-    def run(play: Play, **env: str) -> Outcome:
-        known = len(endpoint.events)
-        folder = tmp_path / f"with-{len(list(tmp_path.iterdir()))}"
-        outcome = Running(play, play.role, folder, {**reporting, **env}).outcome()
+        folder = tmp_path_factory.mktemp("runs") / "with"
+        outcome = Running(plays, folder, {**reporting, **env}, *arguments).outcome()
         events = [
             {"event": event["name"], "group": event["groupId"], **json.loads(event["content"])}
             for event in endpoint.events[known:]
         ]
         return replace(outcome, events=events)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def deploy(
+    report: Callable[..., Outcome], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., tuple[Outcome, Outcome]]:
+    """Run plays with the role and, at the same time, without it; return both outcomes."""
+
+    def run(plays: Sequence[Play], *arguments: str) -> tuple[Outcome, Outcome]:
+        folder = tmp_path_factory.mktemp("runs") / "without"
+        theirs = Running(plays, folder, {}, *arguments, with_role=False)
+        return report(plays, *arguments), theirs.outcome()
 
     return run

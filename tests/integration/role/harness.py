@@ -22,41 +22,33 @@ HERE = Path(__file__).resolve().parent
 # Generous: a busy machine is no failure of the role.
 DEADLINE = 240
 COUNTS = ("changed", "unreachable", "failed", "rescued", "ignored")
-RECAP = re.compile(r"^(\S+)\s+: (ok=\d+ .*)$", re.MULTILINE)
+RECAP = re.compile(r"^(\S+)-(\d+)\s+: (ok=\d+ .*)$", re.MULTILINE)
 
-# A deployment: a change, a step that fails on the hosts in ``fails``, one that needs the
-# connection but no Python, and a last one.
+# A deployment: a step that fails on the hosts in ``fails``, and one that changes something. It
+# needs the connection but no Python.
 DEPLOY = """
-- name: Install
-  ansible.builtin.debug:
-    msg: installed
-  changed_when: true
 - name: Migrate
   ansible.builtin.fail:
     msg: migration failed
-  when: inventory_hostname in fails | default([])
-- name: Restart
+  when: place in fails
+- name: Install
   ansible.builtin.raw: "true"
-  changed_when: false
-- name: Check
-  ansible.builtin.debug:
-    msg: checked
 """
 WITHOUT_ROLE = """
 - name: Without the role
-  ansible.builtin.include_tasks: deploy.yml
+  ansible.builtin.include_tasks: TITLE.yml
 """
 WITH_ROLE = """
 - name: With the role
   ansible.builtin.include_role:
     name: aliops.cloudmonitor.deployment
   vars:
-    deployment_name: shop
-    deployment_tasks_file: deploy.yml
+    deployment_name: TITLE
+    deployment_tasks_file: TITLE.yml
 """
 SURVIVORS = """
-- name: Survivors
-  hosts: all
+- name: TITLE
+  hosts: TITLE
   gather_facts: false
   tasks:
     - name: Survive
@@ -67,12 +59,15 @@ SURVIVORS = """
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run of ansible-playbook came to."""
+    """What one run of ansible-playbook came to, or the part of it that belongs to one play.
+
+    ``recap`` and ``survivors`` name a host by the title of its play and its place.
+    """
 
     returncode: int
-    output: quiet.Said
-    recap: Mapping[str, Mapping[str, int]]
-    survivors: frozenset[str]
+    output: str
+    recap: Mapping[tuple[str, int], Mapping[str, int]]
+    survivors: frozenset[tuple[str, int]]
     events: Sequence[Mapping[str, Any]] = ()
 
     @property
@@ -87,42 +82,58 @@ class Outcome:
         }
 
     @property
-    def phases(self) -> list[str]:
+    def phases(self) -> tuple[str, ...]:
         """What was reported, in order: ``running`` for a start, the status for a finish."""
-        return [event["status"] for event in self.events if event["event"] != "deployment-failure"]
+        finishes = [event for event in self.events if event["event"] != "deployment-failure"]
+        return tuple(event["status"] for event in finishes)
 
     @property
     def warnings(self) -> list[str]:
-        """The warnings and errors that Ansible printed, which the test that asks judges."""
-        quiet.judge(self.output)
-        return re.findall(r"^\[(?:WARNING|DEPRECATION|ERROR).*", self.output, re.MULTILINE)
+        """The warnings that Ansible printed, which the test that asks judges."""
+        if isinstance(self.output, quiet.Said):
+            quiet.judge(self.output)
+        return re.findall(r"^\[(?:WARNING|DEPRECATION).*", self.output, re.MULTILINE)
+
+    def part(self, title: str) -> Outcome:
+        """Return what came of one play. Its deployments have its title, or begin with it and -."""
+        sections = re.split(r"^(?=PLAY )", self.output, flags=re.MULTILINE)
+        lines = [line for line in sections[-1].splitlines() if line.startswith(title + "-")]
+        mine = [section for section in sections if section.startswith(f"PLAY [{title}] ")]
+        return Outcome(
+            self.returncode,
+            "".join(mine) + "\n".join(lines),
+            {host: counts for host, counts in self.recap.items() if host[0] == title},
+            frozenset(host for host in self.survivors if host[0] == title),
+            [event for event in self.events if event["name"].partition("-")[0] == title],
+        )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Play:
-    """A play in which the line ``DEPLOY`` stands for the deployment.
+    """A play in which the line ``DEPLOY`` stands for the deployment, and ``TITLE`` for the title.
 
+    It has as many ``hosts`` of its own, with the places 1, 2 and so on in the variable ``place``.
     ``keywords`` are further lines of the play, ``tasks`` its tasks, ``files`` the files beside
     the playbook, ``before`` and ``more`` other plays; the hosts in ``gone`` cannot be reached.
     """
 
+    title: str
     tasks: str = "DEPLOY"
     keywords: str = ""
-    fails: tuple[str, ...] = ()
-    gone: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ("h1", "h2", "h3")
+    fails: tuple[int, ...] = ()
+    gone: tuple[int, ...] = ()
+    hosts: int = 2
     files: Mapping[str, str] = field(default_factory=dict)
-    arguments: tuple[str, ...] = ()
     deploy: str = DEPLOY
     before: str = ""
     more: str = ""
     role: str = WITH_ROLE
 
-    def playbook(self, deployment: str) -> str:
-        """Return the text of the playbook with ``deployment`` in the place of DEPLOY."""
+    def text(self, deployment: str) -> str:
+        """Return the text of the plays with ``deployment`` in the place of DEPLOY."""
         play = [
-            "- name: The play",
-            "  hosts: all",
+            "- name: TITLE",
+            "  hosts: TITLE",
             "  gather_facts: false",
             f"  vars: {json.dumps({'fails': list(self.fails)})}",
             indent(dedent(self.keywords).strip(), "  "),
@@ -130,36 +141,61 @@ class Play:
             indent(dedent(self.tasks).strip(), "    "),
         ]
         text = "\n".join([dedent(self.before), *play, dedent(self.more), SURVIVORS])
-        return "---\n" + re.sub(
-            r"^( *)DEPLOY$",
-            lambda found: indent(deployment.strip(), found.group(1)),
-            text,
-            flags=re.MULTILINE,
+        return self._named(
+            re.sub(
+                r"^( *)DEPLOY$",
+                lambda found: indent(deployment.strip(), found.group(1)),
+                text,
+                flags=re.MULTILINE,
+            )
         )
 
     def inventory(self) -> str:
-        """Return the inventory: no host has a Python."""
-        lines = []
-        for host in self.hosts:
-            connection = "gone" if host in self.gone else "local"
-            lines.append(f"{host} ansible_connection={connection}")
-        return "\n".join([*lines, "[all:vars]", "ansible_python_interpreter=/nonexistent", ""])
+        """Return the play's part of the inventory."""
+        lines = [f"[{self.title}]"]
+        for place in range(1, self.hosts + 1):
+            connection = "gone" if place in self.gone else "local"
+            lines.append(f"{self.title}-{place} place={place} ansible_connection={connection}")
+        return "\n".join([*lines, ""])
+
+    def write(self, folder: Path) -> None:
+        """Write what the playbook needs into ``folder``."""
+        for name, text in {"TITLE.yml": "---\n" + self.deploy, **self.files}.items():
+            path = folder / self._named(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self._named(text), encoding="utf-8")
+
+    def _named(self, text: str) -> str:
+        return text.replace("TITLE", self.title)
 
 
 class Running:
-    """One ansible-playbook at work."""
+    """One ansible-playbook at work, with the plays one after the other.
 
-    def __init__(self, play: Play, deployment: str, folder: Path, env: Mapping[str, str]) -> None:
+    Ansible ends the run where no host of a batch is left, so only the last play may come to that.
+    """
+
+    def __init__(
+        self,
+        plays: Sequence[Play],
+        folder: Path,
+        env: Mapping[str, str],
+        *arguments: str,
+        with_role: bool = True,
+    ) -> None:
         """Write the playbook and what it needs into ``folder``, and start it."""
         folder.mkdir(parents=True)
-        files = {"deploy.yml": "---\n" + play.deploy, "hosts.ini": play.inventory()}
-        files.update({"playbook.yml": play.playbook(deployment), "ansible.cfg": ""})
-        for name, text in {**files, **play.files}.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+        (folder / "ansible.cfg").touch()
+        texts = [play.text(play.role if with_role else WITHOUT_ROLE) for play in plays]
+        (folder / "playbook.yml").write_text("\n".join(["---", *texts]), encoding="utf-8")
+        # No host has a Python.
+        variables = "[all:vars]\nansible_python_interpreter=/nonexistent\n"
+        inventory = "".join(play.inventory() for play in plays) + variables
+        (folder / "hosts.ini").write_text(inventory, encoding="utf-8")
+        for play in plays:
+            play.write(folder)
         self.process = subprocess.Popen(
-            [ansible_playbook(), "-i", "hosts.ini", "playbook.yml", *play.arguments],
+            [ansible_playbook(), "-i", "hosts.ini", "playbook.yml", *arguments],
             cwd=folder,
             env={**environment(folder), **env},
             stdin=subprocess.DEVNULL,
@@ -178,11 +214,14 @@ class Running:
             raise
         output = quiet.hear(said)
         recap = {
-            host: {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", counts)}
-            for host, counts in RECAP.findall(output)
+            (title, int(place)): {
+                name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", counts)
+            }
+            for title, place, counts in RECAP.findall(output)
         }
-        survivors = frozenset(re.findall(r"survived: (\w+);", output))
-        return Outcome(self.process.returncode, output, recap, survivors)
+        survivors = re.findall(r"survived: (\w+)-(\d+);", output)
+        alive = frozenset((title, int(place)) for title, place in survivors)
+        return Outcome(self.process.returncode, output, recap, alive)
 
 
 def ansible_playbook() -> str:

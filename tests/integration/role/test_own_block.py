@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.aliops.cloudmonitor.tests.integration.role.harness import Outcome, Play
 
-Report = Callable[..., Outcome]
+pytestmark = pytest.mark.every_core
 
 
 def _step(entry: str, more: str = "") -> str:
@@ -21,7 +21,7 @@ def _step(entry: str, more: str = "") -> str:
     name: aliops.cloudmonitor.deployment
     tasks_from: {entry}
   vars:
-    deployment_name: shop
+    deployment_name: TITLE
 {more}"""
 
 
@@ -33,39 +33,47 @@ def _block(*tasks: str, always: str) -> str:
 
 WORK = """
 - name: Work
-  ansible.builtin.include_tasks: deploy.yml
+  ansible.builtin.include_tasks: TITLE.yml
 """
 MARKED = _step("start") + _block(WORK, _step("done"), always=_step("finish"))
+GIVEN = _step("start") + WORK + _step("finish", "    deployment_status: succeeded\n")
 
 
-def test_the_verdict_comes_from_the_marks(report: Report) -> None:
-    outcome = report(Play(MARKED, hosts=("h1",)))
-
-    assert outcome.phases == ["running", "succeeded"], outcome.output
-
-
-@pytest.mark.every_core
-def test_a_failure_is_seen_by_the_marks(report: Report) -> None:
-    outcome = report(Play(MARKED, fails=("h2",)))
-
-    assert outcome.phases == ["running", "failed"], outcome.output
-    assert outcome.survivors == {"h1", "h3"}
-    assert outcome.recap["h2"]["failed"] == 1
-    assert outcome.recap["h2"]["rescued"] == 0
+@pytest.fixture(scope="module")
+def outcome(report: Callable[..., Outcome]) -> Outcome:
+    """All plays in one run."""
+    return report(
+        [
+            Play("marks", MARKED, hosts=1),
+            Play("failure", MARKED, fails=(2,)),
+            Play("serial", GIVEN, "serial: 1"),
+            Play("no_start", _step("finish"), hosts=1),
+        ]
+    )
 
 
-def test_under_serial_there_is_one_start_and_one_finish(report: Report) -> None:
-    finish = _step("finish", "    deployment_status: succeeded\n")
-
-    outcome = report(Play(_step("start") + WORK + finish, "serial: 1"))
-
-    assert outcome.phases == ["running", "succeeded"]
+def test_the_verdict_comes_from_the_marks(outcome: Outcome) -> None:
+    assert outcome.part("marks").phases == ("running", "succeeded"), outcome.output
 
 
-def test_a_finish_without_a_start_is_a_warning(report: Report) -> None:
-    outcome = report(Play(_step("finish"), hosts=("h1",)))
+def test_a_failure_is_seen_by_the_marks(outcome: Outcome) -> None:
+    failure = outcome.part("failure")
 
-    assert outcome.phases == []
-    assert len(outcome.warnings) == 1
-    assert outcome.returncode == 0
-    assert "was not started in this play" in " ".join(outcome.output.split())
+    assert failure.phases == ("running", "failed"), failure.output
+    assert failure.survivors == {("failure", 1)}
+    assert failure.recap["failure", 2]["failed"] == 1
+    assert failure.recap["failure", 2]["rescued"] == 0
+
+
+def test_under_serial_there_is_one_start_and_one_finish(outcome: Outcome) -> None:
+    assert outcome.part("serial").phases == ("running", "succeeded"), outcome.output
+
+
+def test_a_finish_without_a_start_is_a_warning(outcome: Outcome) -> None:
+    part = outcome.part("no_start")
+
+    assert part.phases == ()
+    assert part.warnings == outcome.warnings
+    assert len(part.warnings) == 1, outcome.output
+    assert part.survivors
+    assert "was not started in this play" in " ".join(part.output.split())

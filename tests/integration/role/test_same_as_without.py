@@ -6,38 +6,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from ansible_collections.aliops.cloudmonitor.tests.integration.role.harness import (
-    Outcome,
-    Play,
-)
+from ansible_collections.aliops.cloudmonitor.tests.integration.role.harness import Outcome, Play
 
-SIX = ("h1", "h2", "h3", "h4", "h5", "h6")
-OK = ("running", "succeeded")
-FAILED = ("running", "failed")
-# Two deployments that go through the batches together: both end with the last one.
-TWO_AT_ONCE = ("running", "running", "succeeded", "succeeded")
+pytestmark = pytest.mark.every_core
 
-
-@dataclass(frozen=True)
-class Case:
-    """A play and what is to be reported of it."""
-
-    title: str
-    play: Play
-    phases: tuple[str, ...]
-
+Outcomes = tuple[Outcome, Outcome]
 
 OWN_RESCUE = """
 - name: Own block
   block:
     - name: Fail
       ansible.builtin.fail:
-      when: inventory_hostname in fails
+      when: place in fails
   rescue:
     - name: Mend
       ansible.builtin.debug:
@@ -45,9 +28,7 @@ OWN_RESCUE = """
 - name: Ignored
   ansible.builtin.fail:
   ignore_errors: true
-  when: inventory_hostname in fails
-- name: Last
-  ansible.builtin.debug:
+  when: place in fails
 """
 RESCUE_AROUND = """
 - name: Outer
@@ -63,60 +44,37 @@ RESCUE_AROUND = """
   ansible.builtin.debug:
     msg: after
 """
-FAILED_EARLIER = """
-- name: Fail before the deployment
-  ansible.builtin.fail:
-  when: inventory_hostname == "h1"
-DEPLOY
-"""
 EARLIER_PLAY = """
-- name: An earlier play
-  hosts: all
+- name: TITLE
+  hosts: TITLE
   gather_facts: false
   tasks:
     - name: Fail
       ansible.builtin.fail:
-      when: inventory_hostname == "h1"
+      when: place == 1
 """
-REVERSE = "serial: 2\norder: reverse_inventory"
 TWO_PLAYS = """
-- name: The second play
-  hosts: all
+- name: TITLE
+  hosts: TITLE
   gather_facts: false
   vars:
-    fails: [h2]
+    fails: [1]
   tasks:
     DEPLOY
 """
 WHEN_LEAVES_OUT_THE_FIRST = """
 - name: Included for some
-  when: inventory_hostname != "h1"
+  when: place != 1
   block:
     DEPLOY
-"""
-TAGGED = """
-- name: Chosen
-  ansible.builtin.debug:
-  tags: chosen
-- name: Left out
-  ansible.builtin.fail:
-  tags: left_out
 """
 IMPORTED = """
 - name: With the role, imported
   ansible.builtin.import_role:
     name: aliops.cloudmonitor.deployment
   vars:
-    deployment_name: shop
-    deployment_tasks_file: deploy.yml
-"""
-RUN_ONCE = """
-- name: Migrate once
-  ansible.builtin.fail:
-  run_once: true
-  when: inventory_hostname in fails
-- name: Last
-  ansible.builtin.debug:
+    deployment_name: TITLE
+    deployment_tasks_file: TITLE.yml
 """
 RUN_ONCE_IN_A_FILE = """
 - name: Nested
@@ -124,62 +82,76 @@ RUN_ONCE_IN_A_FILE = """
 - name: Last
   ansible.builtin.debug:
 """
-NESTED = {"nested.yml": "---" + RUN_ONCE}
+NESTED = """---
+- name: Migrate once
+  ansible.builtin.fail:
+  run_once: true
+"""
+SKIPPED = """
+- name: Left out
+  ansible.builtin.fail:
+  tags: left_out
+"""
+
+OK = ("running", "succeeded")
+FAILED = ("running", "failed")
+# Two deployments that go through the batches together: both end with the last one.
+TWO_AT_ONCE = ("running", "running", "succeeded", "succeeded")
+FATAL_BATCHES = "serial: 2\nany_errors_fatal: true"
+BACKWARDS = "serial: 1\norder: reverse_inventory"
+
+# What is to be reported of each play. Ansible ends the run in the last one.
+CASES = {
+    Play("own_rescue_and_ignore", fails=(2,), deploy=OWN_RESCUE): OK,
+    Play("rescue_around", RESCUE_AROUND, FATAL_BATCHES, (2,), hosts=3): FAILED,
+    Play("role_twice_serial", "DEPLOY\nDEPLOY", "serial: 1"): TWO_AT_ONCE,
+    Play("two_plays_of_one_name", more=TWO_PLAYS): OK + FAILED,
+    Play("last_batch_failed_in_an_earlier_play", "DEPLOY", BACKWARDS, before=EARLIER_PLAY): OK,
+    Play("condition_and_failure", WHEN_LEAVES_OUT_THE_FIRST, fails=(2,)): FAILED,
+    Play("import_role", role=IMPORTED, fails=(1,)): FAILED,
+    Play("check_mode", keywords="check_mode: true", fails=(2,)): (),
+    Play("ignored_unreachable", keywords="ignore_unreachable: true", gone=(2,)): OK,
+    Play("batch_fails_and_unreachable", "DEPLOY", "serial: 2", (4,), (3,), 5): FAILED,
+}
+CHOSEN = ("--skip-tags", "left_out", "--limit", "all:!limit-2")
+CASES_OF_THE_CHOSEN = {
+    Play("skip_tags", deploy=SKIPPED, hosts=1): OK,
+    Play("limit", keywords="serial: 1"): OK,
+    Play("run_once_in_a_file", deploy=RUN_ONCE_IN_A_FILE, files={"nested.yml": NESTED}): FAILED,
+}
 
 
-def _serial(hosts: tuple[str, ...], fails: tuple[str, ...] = (), **more: Any) -> Play:
-    return Play(keywords="serial: 2", hosts=hosts, fails=fails, **more)
+@pytest.fixture(scope="module")
+def outcomes(deploy: Callable[..., Outcomes]) -> Outcomes:
+    """The plays with the role and without it."""
+    return deploy(list(CASES))
 
 
-# Here, a version of ansible-core may differ from the others.
-ON_EVERY_CORE = [
-    Case("first_fails", Play(fails=("h1",)), FAILED),
-    Case("one_fails_two_unreachable", Play(fails=("h2",), gone=("h1", "h3")), FAILED),
-    Case("serial_1_a_whole_batch_fails", Play(keywords="serial: 1", fails=("h2",)), FAILED),
-    Case("serial_2_fails_and_unreachable", _serial(SIX, ("h3",), gone=("h4",)), FAILED),
-    Case("own_rescue_and_ignore", Play(fails=("h2",), deploy=OWN_RESCUE), OK),
-    Case(
-        "run_once_in_a_file_fails",
-        Play(fails=("h1",), deploy=RUN_ONCE_IN_A_FILE, files=NESTED),
-        FAILED,
-    ),
-    Case("rescue_around_serial", Play(RESCUE_AROUND, "serial: 2", ("h2",)), FAILED),
-    Case("role_twice_serial", _serial(SIX[:4], tasks="DEPLOY\nDEPLOY"), TWO_AT_ONCE),
-    Case("last_batch_failed_in_an_earlier_play", Play("DEPLOY", REVERSE, before=EARLIER_PLAY), OK),
-    Case("import_role", Play(role=IMPORTED, fails=("h1",)), FAILED),
-    Case("check_mode", Play(fails=("h2",), arguments=("--check",)), ()),
-    Case("ignored_unreachable", Play(keywords="ignore_unreachable: true", gone=("h2",)), OK),
-]
-CASES = [
-    Case("all_fail", Play(fails=("h1", "h2", "h3")), FAILED),
-    Case("role_twice_host_fails_between", Play("DEPLOY\n" + FAILED_EARLIER), OK + OK),
-    Case("two_plays_of_one_name", Play(more=TWO_PLAYS), OK + FAILED),
-    Case("order_shuffle_serial", Play(keywords="order: shuffle\nserial: 1"), OK),
-    Case("condition_and_failure", Play(WHEN_LEAVES_OUT_THE_FIRST, fails=("h3",)), FAILED),
-    Case("skip_tags", Play(deploy=TAGGED, arguments=("--skip-tags", "left_out")), OK),
-    Case("other_tags", Play(arguments=("--tags", "chosen")), ()),
-    Case("limit", Play(keywords="serial: 1", arguments=("--limit", "h1,h2")), OK),
-]
+@pytest.fixture(scope="module")
+def outcomes_of_the_chosen(deploy: Callable[..., Outcomes]) -> Outcomes:
+    """The same with options of the command line."""
+    return deploy(list(CASES_OF_THE_CHOSEN), *CHOSEN)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        *(
-            pytest.param(case, id=case.title, marks=pytest.mark.every_core)
-            for case in ON_EVERY_CORE
-        ),
-        *(pytest.param(case, id=case.title) for case in CASES),
-    ],
-)
-def test_reports_the_truth_and_changes_nothing(
-    case: Case, deploy: Callable[[Play], tuple[Outcome, Outcome]]
+@pytest.mark.parametrize("play", CASES, ids=lambda play: play.title)
+def test_reports_the_truth_and_changes_nothing(play: Play, outcomes: Outcomes) -> None:
+    check(play, CASES[play], outcomes)
+
+
+@pytest.mark.parametrize("play", CASES_OF_THE_CHOSEN, ids=lambda play: play.title)
+def test_heeds_the_options_of_the_command_line(
+    play: Play, outcomes_of_the_chosen: Outcomes
 ) -> None:
-    ours, theirs = deploy(case.play)
+    check(play, CASES_OF_THE_CHOSEN[play], outcomes_of_the_chosen)
 
-    assert tuple(ours.phases) == case.phases, ours.output
+
+def check(play: Play, phases: tuple[str, ...], outcomes: Outcomes) -> None:
+    """Check what was reported of ``play``, and that it was the same play without the role."""
+    ours, theirs = (outcome.part(play.title) for outcome in outcomes)
+    assert ours.phases == phases, ours.output
     assert ours.facts == theirs.facts, ours.output + theirs.output
-    assert len({event["id"] for event in ours.events}) == len(case.phases) // 2
+    assert ours.facts["recap"], ours.output
+    assert len({event["id"] for event in ours.events}) == len(phases) // 2
     failures = [event for event in ours.events if event["event"] == "deployment-failure"]
-    assert len(failures) == case.phases.count("failed")
+    assert len(failures) == phases.count("failed")
     assert ours.warnings == theirs.warnings
