@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from pathlib import Path
 
@@ -76,6 +77,7 @@ THIRD_PARTY = {
 }
 
 
+@functools.cache
 def imports_of(path: Path) -> set[str]:
     """Return the absolute dotted names of all that a file imports, wherever in the file."""
     package = (OWN + ".".join(path.relative_to(ROOT).with_suffix("").parts[:-1])).split(".")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.connection import Connection
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.credentials import (
@@ -85,6 +85,17 @@ class Run:
         self.courier: subprocess.Popen[bytes] = self.writer._courier
         return self.courier
 
+    def start_thread(self, parent: int | None = None) -> CourierThread:
+        """Start the courier in this process; -1 as ``parent`` if Ansible has ended."""
+        lock = self.writer._lock
+        assert lock is not None
+        root = self.folder.path.parents[1]
+        settings = self.writer._settings.for_run(root, self.folder.name, lock)
+        courier = CourierThread(settings, parent)
+        self.writer._courier = cast(Any, courier)
+        self.writer._release_lock()
+        return courier
+
     def finish(self, status: str = "succeeded") -> None:
         self.writer.write(finish_record(self.identifier, status))
 
@@ -100,6 +111,19 @@ def run_beside(outbox: Outbox, settings: CourierSettings, identifier: str = "d1"
         with suppress(ProcessLookupError):
             courier.kill()
         courier.wait(10)
+
+
+@contextmanager
+def thread_beside(
+    outbox: Outbox, settings: CourierSettings, parent: int | None = None
+) -> Iterator[tuple[Run, CourierThread]]:
+    """Give a run with a courier in this process, which is stopped if it outlives the test."""
+    run = Run(outbox, settings)
+    courier = run.start_thread(parent)
+    try:
+        yield run, courier
+    finally:
+        courier.stop()
 
 
 class NoSignals(CourierSignals):
@@ -155,12 +179,12 @@ class CourierThread:
                 raise CourierThread._Stopped
             super().wait(seconds)
 
-    def __init__(self, settings: CourierSettings) -> None:
+    def __init__(self, settings: CourierSettings, parent: int | None = None) -> None:
         self._signals = self._Signals()
         # The writer closes its descriptor when the courier has the lock.
-        settings = replace(settings, lock=os.dup(settings.lock), parent=os.getppid())
+        settings = replace(settings, lock=os.dup(settings.lock), parent=parent or os.getppid())
         self._courier = Courier(settings, self._signals)
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
@@ -169,6 +193,11 @@ class CourierThread:
 
     def poll(self) -> int | None:
         return None if self._thread.is_alive() else 0
+
+    def join(self) -> None:
+        """Wait until it has delivered everything."""
+        self._thread.join(15)
+        assert not self._thread.is_alive()
 
     def stop(self) -> None:
         self._signals.stopped = True

@@ -26,7 +26,9 @@ OPTION = {"validate_certs": {"type": "bool", "default": True, "env": [{"name": "
 def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
     path = tmp_path / "ansible.cfg"
     path.write_text("[defaults]\n[callback_deployment_events]\n" + text, encoding="utf-8")
-    manager = ConfigManager(str(path))
+    definitions = tmp_path / "base.yml"  # Ansible's own options, which it takes long to read
+    definitions.write_text("{}")
+    manager = ConfigManager(str(path), str(definitions))
     manager.initialize_plugin_configuration_definitions("callback", PLUGIN, OPTION)
     monkeypatch.setattr(constants, "config", manager)
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Callable
-from concurrent import futures
 from contextlib import ExitStack
-from multiprocessing import get_context
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import given
@@ -35,14 +35,18 @@ def git_context(folder: str, **environ: str) -> dict[str, str] | None:
 
 
 def within_seconds(folder: Path) -> dict[str, str] | None:
-    """Look in a child process, so that a look-up that blocks fails the test and ends."""
-    with futures.ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
-        try:
-            return pool.submit(git_context, str(folder)).result(SECONDS)
-        except futures.TimeoutError:
-            for process in list(pool._processes.values()):
-                process.kill()
-            raise AssertionError("the look-up blocks") from None
+    """Look, and let the test fail if the look-up blocks."""
+
+    def blocked(_number: int, _frame: FrameType | None) -> None:
+        raise AssertionError("the look-up blocks")
+
+    before = signal.signal(signal.SIGALRM, blocked)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        return git_context(str(folder))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def checkout(folder: Path, files: dict[str, str]) -> str:

@@ -1,7 +1,10 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The real courier process beside a run that lives, ends or is killed, against the receiver."""
+"""The courier beside a run that lives, ends or is killed, against the receiver.
+
+It is a process wherever its process, its signals or its files matter, otherwise a thread.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,7 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.cou
     run_beside,
     settings_for,
     text_of,
+    thread_beside,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     alive,
@@ -91,11 +95,11 @@ def test_the_log_has_a_line_for_every_attempt_and_decision(
 ) -> None:
     left_behind(outbox, "earlier")
     receiver.set_faults(["status=503*1"])
-    with run_beside(outbox, settings_for(receiver.url)) as run:
+    with thread_beside(outbox, settings_for(receiver.url)) as (run, courier):
         receiver.wait_for(1)
         run.finish()
         assert run.writer.wait(10) is None
-        assert run.courier.wait(10) == 0
+        courier.join()
 
     own, earlier = list(outbox.log.lines("d1")), list(outbox.log.lines("earlier"))
     words = [line.decision.value for line in own]
@@ -198,18 +202,16 @@ def test_after_the_run_it_hands_over_its_folder_on_request(
     outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.set_faults(["status=503*inf"])
-    parent = Parent(outbox, receiver.url, linger=600.0)
-    until(lambda: len(receiver.requests) > 0)
-    [folder] = outbox.folders()
-    parent.kill()
-    until(lambda: any((entry.record or {}).get("final") for entry in folder.entries()))
-    folder.request_handover()
-    until(lambda: not is_alive(parent.courier))
+    settings = settings_for(receiver.url, linger=600.0)
+    with thread_beside(outbox, settings, parent=-1) as (run, courier):
+        until(lambda: any((entry.record or {}).get("final") for entry in run.folder.entries()))
+        run.folder.request_handover()
+        courier.join()
 
-    lock = folder.lock()
+    lock = run.folder.lock()
     assert lock is not None
     os.close(lock)
-    assert len(folder.entries()) == 3, "run, start and finish wait for the flush"
+    assert len(run.folder.entries()) == 3, "run, start and finish wait for the flush"
 
 
 def test_during_the_run_it_hands_over_orphans_and_keeps_its_own_folder(
@@ -217,14 +219,14 @@ def test_during_the_run_it_hands_over_orphans_and_keeps_its_own_folder(
 ) -> None:
     earlier = left_behind(outbox, "earlier", finished=True)
     receiver.set_faults(["ok*1", "status=503*inf"])
-    with run_beside(outbox, settings_for(receiver.url)) as run:
+    with thread_beside(outbox, settings_for(receiver.url)) as (run, courier):
         until(lambda: len(receiver.requests) > 1)
         run.folder.request_handover()
         earlier.request_handover()
         lock = until(earlier.lock)
         receiver.set_faults([])
         run.finish()
-        run.courier.wait(10)
+        courier.join()
     os.close(lock)
 
     assert _ids(receiver, FINISH) == ["d1"]
@@ -247,16 +249,6 @@ def test_after_the_run_it_leaves_the_whole_outbox_to_a_flush(
     until(lambda: not is_alive(parent.courier))
 
     assert {folder.name for folder in outbox.folders()} == {"d1", "earlier", "later"}
-
-
-def test_retry_after_is_respected_when_the_run_ends(outbox: Outbox, receiver: Receiver) -> None:
-    receiver.set_faults(["retry-after=600*inf"])
-    parent = Parent(outbox, receiver.url, linger=2.0)
-    until(lambda: receiver.requests)
-    parent.kill()
-    until(lambda: not is_alive(parent.courier), 20)
-
-    assert len(receiver.requests) == 1
 
 
 def test_sigterm_allows_one_last_attempt_of_two_seconds(outbox: Outbox, receiver: Receiver) -> None:
@@ -302,11 +294,11 @@ def test_refused_events_become_dead_letters_and_the_run_reports_it(
     outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.set_faults(["signature*inf"])
-    with run_beside(outbox, settings_for(receiver.url)) as run:
+    with thread_beside(outbox, settings_for(receiver.url)) as (run, courier):
         until(lambda: run.folder.status().get("outcome") == "refused")
         run.finish()
         text = text_of(run.writer.wait(10))
-        run.courier.wait(10)
+        courier.join()
 
     assert "refused" in text
     assert "dead: retry" in text
@@ -318,9 +310,9 @@ def test_refused_events_become_dead_letters_and_the_run_reports_it(
 def test_a_refused_key_does_not_touch_orphans(outbox: Outbox, receiver: Receiver) -> None:
     left_behind(outbox, "earlier")
     receiver.set_faults(["signature*inf"])
-    with run_beside(outbox, settings_for(receiver.url)) as run:
+    with thread_beside(outbox, settings_for(receiver.url)) as (run, courier):
         run.finish()
-        run.courier.wait(15)
+        courier.join()
 
     assert [folder.name for folder in outbox.folders()] == ["earlier"]
     assert [path.stem for path, _letters in all_letters(outbox)] == ["d1"]
@@ -334,10 +326,10 @@ def test_orphans_are_delivered_and_lost_runs_get_a_finish(
     left_behind(outbox, "living", **alive())
     left_behind(outbox, "other", destination="key:Other")
     holder = holder_of(left_behind(outbox, "held"))
-    with run_beside(outbox, settings_for(receiver.url)) as run:
+    with thread_beside(outbox, settings_for(receiver.url)) as (run, courier):
         run.finish()
         receiver.wait_for(7)
-        run.courier.wait(10)
+        courier.join()
     release(holder)
 
     assert sorted(_ids(receiver, FINISH)) == ["d1", "done", "lost"]
@@ -402,10 +394,10 @@ def test_a_damaged_deployment_is_set_aside_and_harms_no_other(
     bad.beat("")
     os.utime(bad.path / "heartbeat", (1000, 1000))
     left_behind(outbox, "good", finished=True)
-    with run_beside(outbox, settings_for(receiver.url)) as run:
+    with thread_beside(outbox, settings_for(receiver.url)) as (run, courier):
         run.finish()
         receiver.wait_for(4)
-        run.courier.wait(10)
+        courier.join()
 
     assert outbox.folders() == []
     assert [path.name for path in outbox.damaged.iterdir()] == ["bad"]
@@ -433,10 +425,10 @@ def test_two_couriers_never_send_the_same_events(outbox: Outbox, receiver: Recei
 def test_no_more_than_twenty_requests_a_second(outbox: Outbox, receiver: Receiver) -> None:
     for number in range(30):
         left_behind(outbox, f"e{number}", finished=True)
-    with run_beside(outbox, settings_for(receiver.url)) as run:
+    with thread_beside(outbox, settings_for(receiver.url)) as (run, courier):
         run.finish()
         receiver.wait_for(62, 30)
-        run.courier.wait(10)
+        courier.join()
     times = [request["arrived_monotonic"] for request in receiver.requests]
 
     assert len(times) >= 31
@@ -445,11 +437,11 @@ def test_no_more_than_twenty_requests_a_second(outbox: Outbox, receiver: Receive
 
 def test_a_folder_that_somebody_deletes_does_no_harm(outbox: Outbox, receiver: Receiver) -> None:
     receiver.set_faults(["status=503*2"])
-    with run_beside(outbox, settings_for(receiver.url)) as run:
+    with thread_beside(outbox, settings_for(receiver.url)) as (run, courier):
         until(lambda: len(receiver.requests) >= 1)
         run.folder.path.rename(outbox.root / "gone")  # at once: the courier writes into it
         receiver.wait_for(1)
-        assert is_alive(run.courier.pid)
+        assert courier.poll() is None
 
 
 def test_the_secret_is_only_in_the_memory_of_the_courier(

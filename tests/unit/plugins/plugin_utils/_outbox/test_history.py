@@ -284,7 +284,7 @@ STOPPED = 7
 
 
 def stop_after(calls: int, half: bool) -> None:
-    """End this process at that call; with ``half``, a write writes only its first half."""
+    """End this process after that call; with ``half``, in the middle of that call of write."""
     left = [calls]
 
     def stopping(name: str) -> Callable[..., Any]:
@@ -292,7 +292,7 @@ def stop_after(calls: int, half: bool) -> None:
 
         def call(*args: Any, **options: Any) -> Any:
             left[0] -= 1
-            if left[0] == 0 and half and name == "write":
+            if left[0] == 0 and half:
                 original(args[0], args[1][: len(args[1]) // 2])
                 os._exit(STOPPED)
             try:
@@ -303,7 +303,7 @@ def stop_after(calls: int, half: bool) -> None:
 
         return call
 
-    for name in CALLS:
+    for name in ("write",) if half else CALLS:
         setattr(os, name, stopping(name))
 
 
@@ -379,7 +379,7 @@ def test_a_stop_at_any_call_that_writes_leaves_one_finish_and_readable_files(
         assert current(outbox.history) == expected(outbox.history), calls
         shutil.rmtree(outbox.root)
         if code == 0:
-            assert calls > 6
+            assert calls > (2 if half else 6)
             return
         assert code == STOPPED
     pytest.fail("it never came to its end")

@@ -8,9 +8,8 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-import subprocess
-import sys
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -23,9 +22,6 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.log im
     LogLine,
     parse_line,
 )
-from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
-    IMPORTED_FROM,
-)
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     KINDS,
     in_place_of,
@@ -33,17 +29,6 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.out
 
 _ANYTHING = st.text(max_size=700)
 _WRITERS = 6
-_WRITER = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from pathlib import Path
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.log import (
-    CourierLog, LogDecision)
-log = CourierLog(Path(sys.argv[2]), limit=int(sys.argv[3]), margin=8192)
-sys.stdin.readline()
-for number in range(300):
-    log.add(sys.argv[4], LogDecision.ACCEPTED, f"{number} events " + "x" * 50)
-"""
 
 
 @given(deployment=_ANYTHING, text=_ANYTHING, decision=st.sampled_from(LogDecision))
@@ -86,20 +71,21 @@ def test_many_processes_write_whole_lines_while_the_log_is_rotated(
     tmp_path: Path, limit: int, all_kept: bool
 ) -> None:
     """The first limit makes one rotation necessary, which loses no line; the second many."""
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", _WRITER, str(IMPORTED_FROM), str(tmp_path), str(limit), f"w{n}"],
-            stdin=subprocess.PIPE,
-        )
-        for n in range(_WRITERS)
-    ]
+    context = get_context("fork")
+    start = context.Barrier(_WRITERS)
+
+    def write(name: str) -> None:
+        log = CourierLog(tmp_path, limit=limit, margin=8192)
+        start.wait(30)
+        for number in range(300):
+            log.add(name, LogDecision.ACCEPTED, f"{number} events " + "x" * 50)
+
+    writers = [context.Process(target=write, args=(f"w{n}",)) for n in range(_WRITERS)]
     for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.write(b"go\n")
-        writer.stdin.flush()
-    assert [writer.wait(60) for writer in writers] == [0] * _WRITERS
+        writer.start()
     for writer in writers:
-        writer.communicate()
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0] * _WRITERS
 
     log = CourierLog(tmp_path, limit=limit, margin=8192)
     texts = [text for path in (log.older_path, log.path) for text in path.read_text().splitlines()]

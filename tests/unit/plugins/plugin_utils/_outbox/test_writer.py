@@ -26,6 +26,7 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.cou
     run_beside,
     settings_for,
     text_of,
+    thread_beside,
 )
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     holder_of,
@@ -133,7 +134,7 @@ def test_it_waits_for_an_answer_until_the_limit(outbox: Outbox, receiver: Receiv
 
 def test_it_does_not_wait_in_a_known_outage(outbox: Outbox, receiver: Receiver) -> None:
     receiver.set_faults(["status=500*inf"])
-    with run_beside(outbox, settings_for(receiver.url)) as run:
+    with thread_beside(outbox, settings_for(receiver.url)) as (run, _courier):
         until(lambda: run.folder.status().get("outcome"))
         run.finish()
         begin = time.monotonic()
@@ -217,11 +218,11 @@ def test_a_status_that_cannot_be_written_does_not_stop_delivery(
 ) -> None:
     run = Run(outbox, settings_for(receiver.url))
     (run.folder.path / "status").mkdir()
-    courier = run.start()
+    courier = run.start_thread()
     run.finish()
 
     assert run.writer.wait(15) is None
-    assert courier.wait(10) == 0
+    courier.join()
     assert names_of(receiver.events) == ["deployment-start", "deployment-finish"]
 
 
@@ -229,7 +230,7 @@ def test_a_refusal_is_reported_although_the_folder_is_gone(
     outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.set_faults(["ok*1", "permission*inf"])
-    with run_beside(outbox, settings_for(receiver.url)) as run:
+    with thread_beside(outbox, settings_for(receiver.url)) as (run, _courier):
         receiver.wait_for(1)
         run.finish()
         result = run.writer.wait(15)
@@ -241,11 +242,11 @@ def test_a_refusal_is_reported_although_the_folder_is_gone(
 
 def test_a_refusal_is_reported_once(outbox: Outbox, receiver: Receiver) -> None:
     receiver.set_faults(["permission*inf"])
-    with run_beside(outbox, settings_for(receiver.url)) as run:
+    with thread_beside(outbox, settings_for(receiver.url)) as (run, courier):
         until(lambda: run.folder.status().get("outcome") == "refused")
         run.finish()
         assert "dead: retry" in text_of(run.writer.wait(15))
-        run.courier.wait(10)
+        courier.join()
 
     assert outbox.newly_dead() == 0, "the next run has nothing to add"
 
@@ -267,7 +268,7 @@ def test_an_earlier_refusal_of_the_same_id_is_not_reported_again(
     outbox: Outbox, receiver: Receiver
 ) -> None:
     outbox.dead_letters.add("d1", {"reason": "of last week", "events": start_record()["events"]})
-    with run_beside(outbox, settings_for(receiver.url)) as run:
+    with thread_beside(outbox, settings_for(receiver.url)) as (run, _courier):
         run.finish()
         assert run.writer.wait(15) is None
 
@@ -289,9 +290,8 @@ def test_a_running_courier_causes_no_warning_from_python(
     os.waitpid(pid, 0)
 
 
-@pytest.mark.parametrize("interrupted_in", ["sleep", "status", "exists"])
 def test_a_wait_can_be_interrupted_at_any_point_and_changes_nothing(
-    outbox: Outbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, interrupted_in: str
+    outbox: Outbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_args: object) -> None:
         raise KeyboardInterrupt
@@ -301,10 +301,10 @@ def test_a_wait_can_be_interrupted_at_any_point_and_changes_nothing(
         run.finish()
         until(lambda: run.folder.status().get("finish_attempts"))
         journal = (run.folder.path / "journal").read_bytes()
-        for _number in range(3):
+        points = [(time, "sleep"), (Folder, "status"), (Folder, "exists")]
+        for owner, name in points * 2:
             with monkeypatch.context() as patch:
-                owner: object = time if interrupted_in == "sleep" else Folder
-                patch.setattr(owner, interrupted_in, interrupt)
+                patch.setattr(owner, name, interrupt)
                 with pytest.raises(KeyboardInterrupt):
                     run.writer.wait(60)
         assert (run.folder.path / "journal").read_bytes() == journal
