@@ -6,19 +6,38 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors import (
+    DeliveryError,
+    Outcome,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.delivery import Delivery
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.status import (
+    DeliveryStatus,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
 from ansible_collections.aliops.cloudmonitor.tests.docs_examples import Block, block, shell
 from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness import (
     Ended,
     Project,
     Running,
 )
-from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import ansible_playbook
+from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import (
+    KEY_ID,
+    ansible_playbook,
+)
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
+    deployment,
+)
 
 # The home directory is the project, and no variable names the outbox: the default counts.
 DEFAULT = {"CLOUDMONITOR_OUTBOX": None}
+HOUR = 3600.0
+OUTAGE = DeliveryError("It is down.", "connection", Outcome.OUTAGE)
+REFUSAL = DeliveryError("It is not allowed.", "permission", Outcome.REFUSED)
 
 
 class Reader:
@@ -59,6 +78,17 @@ class Reader:
         given = {**DEFAULT, "PATH": path, **variables}
         return self._project.command("bash", "-e", "-c", script, **given)
 
-    def leave(self, name: str, fault: str = "status=500", **variables: str | None) -> None:
-        """Let a run fail whose three events cannot be delivered."""
-        self._project.leave(name, fault, **{**DEFAULT, **variables})
+    def leave(self, name: str, error: DeliveryError = OUTAGE, key: str = KEY_ID) -> Path:
+        """Write three events of an earlier run, of which an attempt failed with this error."""
+        outbox = Outbox(self._project.outbox)
+        folder = self._project.store(
+            name,
+            deployment=deployment(name, started_at=time.time()),
+            destination=f"key:{key}",
+        )
+        folder.set_status(DeliveryStatus().after_attempt(error, finish_is_known=True).dump())
+        delivery = Delivery(outbox, folder, HOUR, time.time)
+        delivery.step(lambda _events: error)
+        if delivery.done:
+            folder.remove()
+        return folder.path
