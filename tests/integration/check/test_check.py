@@ -33,7 +33,7 @@ CHECKS = (
 
 
 @pytest.mark.every_core
-def test_a_machine_that_is_set_up_passes_and_the_next_run_is_reported(project: Checked) -> None:
+def test_a_machine_that_is_set_up_passes(project: Checked) -> None:
     told = project.check(CLOUDMONITOR_GROUP_ID="101")
 
     assert told.rc == 0, told.output
@@ -48,23 +48,6 @@ def test_a_machine_that_is_set_up_passes_and_the_next_run_is_reported(project: C
     assert "mode 0700, owner " in told.checks["outbox"]
     assert "0 events waiting" in told.checks["outbox"]
     assert project.waiting() == []
-
-    assert project.run([play(say())]).rc == 0
-    project.settled()
-    names = [event["name"] for event in project.receiver.events]
-    assert names == ["deployment-check", "deployment-start", "deployment-finish"]
-
-
-def test_tags_strategy_become_and_inventory_leave_nothing_of_the_check_out(
-    project: Checked,
-) -> None:
-    told = project.check(
-        "-i", "localhost,", "--tags", "deploy",
-        ANSIBLE_STRATEGY="free", ANSIBLE_BECOME="true", ALIBABA_CLOUD_ACCESS_KEY_ID=None,
-    )  # fmt: skip
-
-    assert (told.rc, told.wrong) == (2, ["AccessKey"])
-    assert list(told.states) == [*CHECKS, "test event"]
 
 
 def test_without_the_callback_check_mode_makes_nothing_and_shows_how_to_enable_it(
@@ -111,12 +94,18 @@ def test_it_says_of_each_setting_where_it_comes_from_and_shows_no_secret(
     assert "timeout in ansible.cfg applies to the callback and flush_outbox" in told.output
 
 
-def test_requests_that_is_missing(project: Checked) -> None:
+def test_tags_strategy_become_and_inventory_leave_out_nothing_when_requests_is_missing(
+    project: Checked,
+) -> None:
     project.write("python/requests.py", "raise ImportError('made to fail')\n")
 
-    told = project.check(PYTHONPATH=str(project.folder / "python"))
+    told = project.check(
+        "-i", "localhost,", "--tags", "deploy",
+        ANSIBLE_STRATEGY="free", ANSIBLE_BECOME="true", PYTHONPATH=str(project.folder / "python"),
+    )  # fmt: skip
 
-    assert told.wrong == ["requests"]
+    assert (told.rc, told.wrong) == (2, ["requests"])
+    assert list(told.states) == [*CHECKS, "test event"]
     assert "made to fail" in told.checks["requests"]
     assert "-m pip install requests" in told.fixes
     assert told.states["endpoint"] == "skipped"
@@ -140,25 +129,6 @@ def test_everything_that_is_wrong_is_told_at_once(project: Checked) -> None:
         assert word in told.fixes, word
     assert "8 of" not in told.output
     assert "7 of" in told.output
-
-
-# Only the courier cannot import requests, as in an environment that it does not share.
-NO_REQUESTS_FOR_THE_COURIER = """\
-import sys
-
-if any("courier_process" in word for word in sys.orig_argv):
-    sys.modules["requests"] = None
-"""
-
-
-def test_a_courier_that_cannot_deliver_is_never_called_well(project: Checked) -> None:
-    project.write("python/sitecustomize.py", NO_REQUESTS_FOR_THE_COURIER)
-
-    told = project.check(PYTHONPATH=str(project.folder / "python"))
-
-    assert told.wrong == ["courier"]
-    assert "requests cannot be imported" in told.checks["courier"]
-    assert told.states["test event"] == "ok"
 
 
 @pytest.mark.every_core
@@ -204,7 +174,7 @@ class Found:
 """
 
 
-def test_the_courier_of_a_wrapper_with_its_own_packages_and_a_relative_file(
+def test_the_run_after_the_check_is_reported_also_with_a_wrapper_and_a_relative_file(
     project: Checked,
 ) -> None:
     project.write("wrapper.py", WRAPPER)
@@ -230,5 +200,6 @@ def test_the_courier_of_a_wrapper_with_its_own_packages_and_a_relative_file(
 
     assert (checked.rc, checked.warnings) == (0, []), checked.output
     assert told.states["courier"] == "ok"
+    assert project.receiver.events[0]["name"] == "deployment-check"
     assert (ended.rc, ended.warnings) == (0, []), ended.output
     assert len(project.events(name="site")) == 2

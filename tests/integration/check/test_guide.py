@@ -29,13 +29,13 @@ def test_the_commands_and_the_lists_are_as_the_guide_says(project: Checked) -> N
     ended = reader.type(COMMAND)
     assert (ended.rc, ended.warnings) == (0, []), ended.output
     assert [event["name"] for event in project.receiver.events] == ["deployment-check"]
-    without = reader.type("cloudmonitor_check_send=false")
-    assert (without.rc, without.warnings) == (0, []), without.output
+    project.outbox.write_text("no directory")
+    broken = reader.type("cloudmonitor_check_send=false")
+    assert (broken.rc, shown(broken).wrong) == (2, ["outbox"]), broken.output
+    project.outbox.unlink()
     assert len(project.receiver.events) == 1
     receipt = reader.type("cloudmonitor_check_receipt=true")
     assert (receipt.rc, receipt.warnings) == (0, []), receipt.output
-    broken = reader.type(COMMAND, ALIBABA_CLOUD_ACCESS_KEY_ID=None)
-    assert broken.rc == 2, broken.output
 
     names = list(shown(broken).checks)
     lists, checks = tables(GUIDE)

@@ -14,12 +14,12 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.callback.harness 
     START,
     Project,
     play,
-    until,
 )
 from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import SECRET
 from ansible_collections.aliops.cloudmonitor.tests.integration.docs.reader import Reader
 
 GUIDE = guide("alerting")
+ALERTS = "aliops.cloudmonitor.alerts"
 ON_LOCALHOST = {"hosts": "localhost", "connection": "local"}
 
 
@@ -44,105 +44,81 @@ def test_the_playbook_sets_up_alerts_once_and_is_no_deployment(
     checked = reader.run(f"{command} --check")
     assert (checked.rc, checked.warnings) == (0, []), checked.output
     assert (project.receiver.events, project.receiver.rules) == ([], {})
-    first = reader.run(command)
-    rules = project.receiver.rules
-    again = reader.run(command)
+    twice = reader.run(command.replace(ALERTS, f"{ALERTS} {ALERTS}"))
 
+    rules = project.receiver.rules
     assert arrived(project) == [(FAILURE, 0), ("deployment-overdue", 0)]
     assert sorted(rules) == ["aliops-0-deployment-failure", "aliops-0-deployment-overdue"]
-    assert project.receiver.rules == rules
     for rule in rules.values():
         assert (rule["ContactGroups"], rule["Webhook"]) == ("oncall,platform", secret_url)
-    for ended in (checked, first, again):
+    assert "was reported before" in twice.output
+    for ended in (checked, twice):
         assert (ended.rc, ended.warnings) == (0, []), ended.output
         assert "notifies oncall, platform and calls https://hooks.example/********" in ended.output
         for canary in ("canary-webhook", SECRET):
             assert canary not in ended.output
 
 
-def test_a_rule_for_another_event_is_written(project: Project, reader: Reader) -> None:
-    reader.write("rules.yml")
+def test_a_first_event_is_sent_another_rule_written_and_an_event_read_back_when_visible(
+    project: Project, reader: Reader
+) -> None:
+    reader.write("first-event.yml", "rules.yml")
+    Reader(guide("tasks"), project).write("read-back.yml")
 
-    ended = reader.run("ansible-playbook -i localhost, rules.yml", **project.without())
+    ended = reader.type(
+        "first-event.yml",
+        lambda text: text.rstrip() + " rules.yml read-back.yml",
+        **project.without(),
+    )
 
     assert (ended.rc, ended.warnings) == (0, []), ended.output
+    assert arrived(project)[0] == (FAILURE, 0)
     (rule,) = project.receiver.rules.values()
     assert (rule["Threshold"], rule["Period"]) == ("3", "3600")
-
-
-def test_an_event_is_read_back_when_it_is_visible(project: Project) -> None:
-    tasks = Reader(guide("tasks"), project)
-    tasks.write("read-back.yml")
-
-    ended = tasks.run("ansible-playbook -i localhost, read-back.yml", **project.without())
-
-    assert (ended.rc, ended.warnings) == (0, []), ended.output
     assert '"export": "orders-1203"' in ended.output
 
 
-def test_the_first_event_makes_the_failure_event_known(project: Project, reader: Reader) -> None:
-    reader.write("first-event.yml")
-
-    ended = reader.type("first-event.yml", **project.without())
-
-    assert (ended.rc, ended.warnings) == (0, []), ended.output
-    assert arrived(project) == [(FAILURE, 0)]
-
-
-def test_the_trial_of_the_alert_reports_a_failure(project: Project, reader: Reader) -> None:
-    reader.write("fail.yml")
-
-    ended = reader.type("ansible-playbook -i localhost, fail.yml")
-
-    assert (ended.rc, ended.warnings) == (2, []), ended.output
-    assert arrived(project) == [(START, 0), (FINISH, 0), (FAILURE, 0)]
-    assert project.events()[2]["failures"] == [{"host": "localhost", "task": "Fail on purpose"}]
-
-
-def test_a_failure_event_can_have_a_name_and_a_group_of_its_own(
+def test_the_trial_reports_a_failure_whose_event_can_have_another_name_and_group(
     project: Project, reader: Reader
 ) -> None:
     reader.write("fail.yml", "ansible.cfg")
 
-    configured = reader.run("ansible-playbook -i localhost, fail.yml")
-    assert configured.rc == 2, configured.output
-    assert arrived(project)[2] == ("deployment-failure-production", 4711)
+    configured = reader.type("ansible-playbook -i localhost, fail.yml")
     staging = reader.type("CLOUDMONITOR_FAILURE_EVENT")
 
-    assert (staging.rc, staging.warnings) == (2, []), staging.output
-    assert arrived(project)[5] == ("deployment-failure-staging", 4711)
-    assert project.events()[2]["environment"] == "production"
+    for ended in (configured, staging):
+        assert (ended.rc, ended.warnings) == (2, []), ended.output
+    assert arrived(project) == [
+        (START, 4711),
+        (FINISH, 4711),
+        ("deployment-failure-production", 4711),
+        (START, 4711),
+        (FINISH, 4711),
+        ("deployment-failure-staging", 4711),
+    ]
+    event = project.events()[2]
+    assert event["environment"] == "production"
+    assert event["failures"] == [{"host": "localhost", "task": "Fail on purpose"}]
 
 
-def test_a_run_that_hangs_is_ended_by_the_limit_and_reported(
+def test_a_run_that_takes_too_long_is_reported_and_ended_by_the_limit(
     project: Project, reader: Reader
 ) -> None:
     project.write("site.yml", [play(project.wait_task(), **ON_LOCALHOST)])
+    limit = reader.command("timeout --kill-after").text
+    command = reader.command("CLOUDMONITOR_OVERDUE_AFTER").text.replace("=600 ", "=1 ")
+    assert " 3600 ansible-playbook " in limit
     # The limit has to leave Ansible the time to start, whatever the machine is doing.
-    command = reader.command("timeout --kill-after").text
-    assert " 3600 " in command
     for seconds in (5, 15, 45):
-        ended = reader.run(command.replace(" 3600 ", f" {int(seconds)} "))
+        both = limit.partition("3600")[0] + f"{seconds} ansible-playbook"
+        ended = reader.run(command.replace("ansible-playbook", both))
         assert ended.rc == 124, ended.output
-        if (project.folder / "under-way").exists():
+        project.settled()
+        (project.folder / "go-on").unlink()
+        last = project.events()[-4:]
+        if len(last) == 4:
             break
 
-    project.settled()
-    last = project.events()[-3:]
-    assert [event["event"] for event in last] == [START, FINISH, FAILURE]
-    assert (last[1]["status"], last[1]["reason"]) == ("aborted", "killed")
-
-
-def test_a_deployment_that_takes_too_long_has_an_event_for_a_rule(
-    project: Project, reader: Reader
-) -> None:
-    project.write("site.yml", [play(project.wait_task(), **ON_LOCALHOST)])
-    command = reader.command("CLOUDMONITOR_OVERDUE_AFTER").text
-    assert "=600 " in command
-    run = reader.start(command.replace("=600 ", "=2 "))
-    until(lambda: len(arrived(project)) == 2, "an event about a run that takes too long")
-    project.release()
-
-    assert run.ended().rc == 0
-    names = [name for name, _group in arrived(project)]
-    assert names == [START, "deployment-overdue-shop", FINISH]
+    names = [event["event"] for event in last]
+    assert names == [START, "deployment-overdue-shop", FINISH, FAILURE]
+    assert (last[2]["status"], last[2]["reason"]) == ("aborted", "killed")

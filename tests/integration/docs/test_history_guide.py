@@ -27,27 +27,30 @@ DEPLOY = """
       vars:
         deployment_name: shop
         deployment_environment: production
+        deployment_version: %s
         deployment_tasks_file: deploy.yml
 """
 
 
-def test_a_rollback_deploys_the_version_before_and_the_history_shows_it(project: Project) -> None:
+def test_a_rollback_deploys_the_version_before_and_the_history_and_the_report_show_it(
+    project: Project,
+) -> None:
     reader = Reader(guide("history"), project)
     reader.write("rollback.yml")
     reader.write("deploy.yml", change=lambda text: text.replace("/tmp/", f"{project.folder}/"))  # noqa: S108
     project.write("hosts", "[shop]\nh1\nh2\n[shop:vars]\nansible_connection=local\n")
-    project.write("site.yml", DEPLOY)
-    for version in ("1.4.1", "1.4.2"):
-        ended = project.run("site.yml", "-e", f"deployment_version={version}", **project.without())
-        assert ended.rc == 0, ended.output
-    ended = project.run("rollback.yml", **project.without())
+    project.write("first.yml", DEPLOY % "1.4.1")
+    project.write("second.yml", DEPLOY % "1.4.2")
+
+    ended = project.run("first.yml", "second.yml", "rollback.yml", **project.without())
 
     assert (ended.rc, ended.warnings) == (0, []), ended.output
     assert (project.folder / "shop-h2.txt").read_text() == "1.4.1\n"
     started = project.events()[-1]
     assert (started["version"], started["previous"]["version"]) == ("1.4.1", "1.4.2")
 
-    shown = reader.type("deployment_info", CLOUDMONITOR_OUTBOX=str(project.outbox))
+    outbox = {"CLOUDMONITOR_OUTBOX": str(project.outbox)}
+    shown = reader.type("deployment_info", **outbox)
     found = json.loads(re.sub(r"^.*? => ", "", shown.output.strip(), flags=re.DOTALL))
     assert [one["version"] for one in found["deployments"]] == ["1.4.1", "1.4.2", "1.4.1"]
     assert {one["by"] for one in found["deployments"]} == {"role"}
@@ -56,15 +59,9 @@ def test_a_rollback_deploys_the_version_before_and_the_history_shows_it(project:
 
     report = reader.type("cloudmonitor_report_source=cloudmonitor")
     assert (report.rc, report.warnings) == (0, []), report.output
-    page = (project.folder / "deployments.html").read_text("utf-8")
-    assert ("1.4.2" in page, project.receiver.url in page) == (True, True)
-
-
-def test_the_report_is_written_as_the_guide_shows(project: Project) -> None:
-    reader = Reader(guide("history"), project)
-    ended = project.run([play(say())])
-    assert ended.rc == 0, ended.output
-    outbox = {"CLOUDMONITOR_OUTBOX": str(project.outbox)}
+    page = project.folder / "deployments.html"
+    text = page.read_text("utf-8")
+    assert ("1.4.2" in text, project.receiver.url in text) == (True, True)
 
     texts = [one.text for one in shell(guide("history")) if "monitor.report" in one.text]
     first, second = (text for text in texts if "source=" not in text)
@@ -72,9 +69,8 @@ def test_the_report_is_written_as_the_guide_shows(project: Project) -> None:
         ended = reader.run(command, **outbox)
         assert (ended.rc, ended.warnings) == (0, []), ended.output
     assert f"The report is {project.folder}/deployments.csv" in ended.output
-    page = (project.folder / "deployments.html").read_text("utf-8")
-    assert page.count("<tr id=d") == 1
-    assert (project.folder / "deployments.csv").read_bytes().count(b"\r\n") == 2
+    assert page.read_text("utf-8").count("<tr id=d") == 3
+    assert (project.folder / "deployments.csv").read_bytes().count(b"\r\n") == 4
 
     misspelled = first.strip() + " -e cloudmonitor_report_pat=other.html\n"
     ended = reader.run(misspelled, **outbox)
@@ -106,14 +102,3 @@ def test_the_variables_of_gitlab_arrive_in_the_events(project: Project) -> None:
         assert event["repository"] == GITLAB["CI_PROJECT_URL"]
         assert event["committed_at"] == "2026-03-01T01:30:00.000Z"
         assert event["url"] == GITLAB["CI_PIPELINE_URL"]
-
-
-def test_a_wrong_commit_is_a_warning_of_the_callback_before_anything_is_deployed(
-    project: Project,
-) -> None:
-    ended = project.run([play(say())], CLOUDMONITOR_DEPLOYMENT_COMMIT="v1.4.2")
-
-    assert ended.rc == 0
-    assert len(ended.warnings) == 1
-    assert "deployment_commit: must be the id of a commit" in ended.warnings[0]
-    assert project.events() == []

@@ -47,40 +47,35 @@ def reported(project: Project) -> list[str]:
 def test_two_lines_of_configuration_report_every_run(project: Project) -> None:
     project.write("ansible.cfg", example("ini", "callbacks_enabled"))
     project.write("site.yml", PLAY % "debug")
-    run = example("sh", "ansible-playbook site.yml")
+    project.write("broken.yml", PLAY % "fail")
+    command = example("sh", "ansible-playbook site.yml")
 
-    ended = type_in(project, run)
-    assert (ended.rc, ended.warnings) == (0, []), ended.output
-    assert reported(project) == ["deployment-start running", "deployment-finish succeeded"]
+    ended = type_in(project, command.replace("site.yml", "site.yml broken.yml"))
 
-    project.write("site.yml", PLAY % "fail")
-    assert type_in(project, run).rc == 2
-    failure = ["deployment-finish failed", "deployment-failure failed"]
-    assert reported(project)[2:] == ["deployment-start running", *failure]
+    assert (ended.rc, ended.warnings) == (2, []), ended.output
+    assert reported(project) == [
+        "deployment-start running",
+        "deployment-finish succeeded",
+        "deployment-start running",
+        "deployment-finish failed",
+        "deployment-failure failed",
+    ]
 
 
-def test_the_role_reports_a_deployment(project: Project) -> None:
+def test_the_role_reports_a_deployment_and_a_task_sends_an_event(project: Project) -> None:
     project.write("hosts", "[web]\nweb1\nweb2\n[web:vars]\nansible_connection=local\n")
     project.write("site.yml", example("yaml", "include_role"))
-    project.write("deploy.yml", "- ansible.builtin.command: echo deployed\n")
+    project.write("deploy.yml", "- ansible.builtin.raw: echo deployed\n")
+    project.write("task.yml", example("yaml", "custom_event"))
 
-    ended = project.run("site.yml", **project.without())
+    ended = project.run("site.yml", "task.yml", **project.without())
 
     assert (ended.rc, ended.warnings) == (0, []), ended.output
-    assert reported(project) == ["deployment-start running", "deployment-finish succeeded"]
-    for event in project.events():
-        assert (event["name"], event["version"]) == ("shop", "1.4.2")
+    start, finish, other = project.events()
+    for event, status in ((start, "running"), (finish, "succeeded")):
+        assert (event["name"], event["version"], event["status"]) == ("shop", "1.4.2", status)
         assert event["environment"] == "production"
-
-
-def test_a_task_sends_an_event(project: Project) -> None:
-    project.write("site.yml", example("yaml", "custom_event"))
-
-    ended = project.run("site.yml", **project.without())
-
-    assert (ended.rc, ended.warnings) == (0, []), ended.output
-    (event,) = project.events()
-    assert (event["event"], event["orders"], event["seconds"]) == ("nightly-export", 1203, 42)
+    assert (other["event"], other["orders"], other["seconds"]) == ("nightly-export", 1203, 42)
 
 
 def test_one_command_sets_up_alerts(project: Project) -> None:
