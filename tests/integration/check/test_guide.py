@@ -29,10 +29,10 @@ def test_the_commands_and_the_lists_are_as_the_guide_says(project: Checked) -> N
     ended = reader.type(COMMAND)
     assert (ended.rc, ended.warnings) == (0, []), ended.output
     assert [event["name"] for event in project.receiver.events] == ["deployment-check"]
-    project.outbox.write_text("no directory")
-    broken = reader.type("cloudmonitor_check_send=false")
+    no_outbox = str(project.folder / "hosts")
+    broken = reader.type("cloudmonitor_check_send=false", CLOUDMONITOR_OUTBOX=no_outbox)
     assert (broken.rc, shown(broken).wrong) == (2, ["outbox"]), broken.output
-    project.outbox.unlink()
+    assert "cloudmonitor_check_send" in shown(broken).checks["test event"]
     assert len(project.receiver.events) == 1
     receipt = reader.type("cloudmonitor_check_receipt=true")
     assert (receipt.rc, receipt.warnings) == (0, []), receipt.output
