@@ -7,9 +7,8 @@ A helper that runs something hands the output to hear(). A test that wants warni
 with judge(), mostly as ``.warnings`` of what the helper returned; what nobody read by the end of
 a test fails it (a fixture in conftest.py sees to that). Deprecations always fail.
 
-What Python would warn of in a courier is not seen here: it is given few variables, these not
-among them, and what it says goes nowhere, because nobody is there to read it. Its modules are
-run by the unit tests, too, where every warning is an error.
+A courier inherits PYTHONPATH, so a warning of Python about our code is also an error there. Its
+output goes nowhere: the test sees that events are missing.
 """
 
 from __future__ import annotations
@@ -17,10 +16,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parents[2]
-_PACKAGE = "ansible_collections.aliops.cloudmonitor"
-# The name that most of them have in a run, see code_cache.py.
-_PACKAGE_OF_PLUGINS = "aliops_cloudmonitor_plugins"
+_STRICT = Path(__file__).with_name("strict")
 
 _WARNING = re.compile(r"^\[WARNING\].*", re.MULTILINE)
 _NEVER = re.compile(r"^(?:\[DEPRECATION WARNING\].*|.*\b[A-Z][A-Za-z]+Warning: .*)", re.MULTILINE)
@@ -40,17 +36,10 @@ _unread: list[Said] = []
 def strict() -> dict[str, str]:
     """Return variables for a run: deprecations are shown, Python warnings about our code raise.
 
-    Python warns about a line by the name of its module, so each of ours is named; about the code
-    of others it is as silent as it is for users.
+    About the code of others, Python is as silent as it is for users. A test that sets PYTHONPATH
+    does without errors for Python warnings.
     """
-    paths = (path.relative_to(_ROOT) for path in (_ROOT / "plugins").rglob("[!.]*.py"))
-    parts = [path.with_suffix("").parts for path in paths]
-    names = sorted(".".join([_PACKAGE, *one]) for one in parts)
-    names += sorted(".".join([_PACKAGE_OF_PLUGINS, *one[1:]]) for one in parts)
-    return {
-        "ANSIBLE_DEPRECATION_WARNINGS": "true",
-        "PYTHONWARNINGS": ",".join("error:::" + name for name in names),
-    }
+    return {"ANSIBLE_DEPRECATION_WARNINGS": "true", "PYTHONPATH": str(_STRICT)}
 
 
 def hear(output: str) -> Said:
