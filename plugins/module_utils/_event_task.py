@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from ansible.module_utils.basic import missing_required_lib
@@ -22,6 +21,7 @@ from ._api.credentials import (
 )
 from ._api.errors import CloudMonitorError, DeliveryError, InvalidInput
 from ._api.event import KEYS, Event, parse_event, parse_events
+from ._api.frozen import frozen
 from ._api.redact import Redactor
 from ._api.transport import REQUESTS_IMPORT_ERROR, Transport, own_address
 from ._options import CONNECTION_OPTIONS
@@ -46,7 +46,7 @@ class MissingLibrary(CloudMonitorError):
     kind = "missing_library"
 
 
-@dataclass(frozen=True)
+@frozen
 class Sent:
     """What came of sending events.
 
@@ -59,7 +59,7 @@ class Sent:
     error: CloudMonitorError | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Undelivered:
     """Events that were not accepted, after ``delivered`` others that were.
 

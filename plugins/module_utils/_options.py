@@ -9,16 +9,16 @@ The documentation fragment repeats it for people. A test compares the two.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any, Mapping
 
 from ansible.module_utils.basic import AnsibleFallbackNotFound
 
 from ._api.credentials import ID_VARIABLES, SECRET_VARIABLES, TOKEN_VARIABLES, first_set
 from ._api.endpoint import DEFAULT_REGION, NETWORKS
+from ._api.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class ConnectionOption:
     """One option as Ansible's argument specification and the environment know it."""
 

@@ -68,6 +68,7 @@ THIRD_PARTY = {
     "requests": ("module_utils/_api/transport.py",),
     "urllib3": ("module_utils/_api/transport.py",),
     "alibabacloud_credentials": ("module_utils/_api/credentials.py",),
+    "typing_extensions": ("module_utils/_api/frozen.py",),  # for type checkers only
     "jinja2": (
         "plugin_utils/_callback/context_vars.py",
         "plugin_utils/_history/markup.py",

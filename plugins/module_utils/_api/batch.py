@@ -9,17 +9,17 @@ Limits, from the Cloud Monitor documentation ("Report custom events"): 100 event
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Iterable
 
 from .errors import InvalidEvent
 from .event import Event
+from .frozen import frozen
 
 MAX_EVENTS = 100
 MAX_REQUEST_BYTES = 500_000
 
 
-@dataclass(frozen=True)
+@frozen
 class Batch:
     """The events of one request, and its body: the very bytes to sign and to send."""
 

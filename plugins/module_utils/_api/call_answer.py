@@ -11,10 +11,10 @@ number.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, Callable, Mapping, Union
 
 from .errors import Outcome
+from .frozen import frozen
 from .response import (
     SKEW_SECONDS,
     Answer,
@@ -35,7 +35,7 @@ _TIMESTAMP = ("InvalidTimeStamp", "Timestamp")
 _PERMISSION = ("Forbidden", "NoPermission", "NotAuthorized", "Unauthorized", "401", "403")
 
 
-@dataclass(frozen=True)
+@frozen
 class Success:
     """The call has succeeded. ``body``: the members of the answer."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
 from typing import Callable, Mapping, Protocol, Sequence
 
 from .batch import Batch
@@ -18,6 +17,7 @@ from .connection import Connection
 from .credentials import Credentials
 from .errors import DeliveryError, Outcome
 from .event import Event
+from .frozen import frozen
 from .redact import Redactor
 from .response import (
     Delivered,
@@ -50,7 +50,7 @@ class Poster(Protocol):
         """Send one body; return the answer or raise TransportError."""
 
 
-@dataclass(frozen=True)
+@frozen
 class SendSummary:
     """The result of sending events. ``requests`` counts attempts.
 

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any, Mapping
 
 from .endpoint import api_url, endpoint_url
 from .errors import ConfigurationError
+from .frozen import frozen
 from .paths import check_home
 
 
-@dataclass(frozen=True)
+@frozen
 class Connection:
     """How to reach the service, checked and ready to use.
 

@@ -11,15 +11,16 @@ the mix would sign with somebody else's secret.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Callable, Mapping, Optional
 
 from .deadline import DeadlineExceeded, within
 from .errors import CredentialsError
+from .frozen import frozen
 from .names import shortened
 
 
-@dataclass(frozen=True)
+@frozen
 class Family:
     """The environment variables of one family of names. The first non-empty one is used.
 
@@ -67,7 +68,7 @@ _INSTALL_CHAIN = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Credentials:
     """An AccessKey; ``source`` is ``options``, ``environment`` or ``chain``.
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Callable, Mapping, Sequence
 
 from .errors import InvalidEvent, InvalidInput
+from .frozen import frozen
 from .timestamp import InvalidTime, wire_time
 
 KEYS = ("name", "content", "group_id", "time")
@@ -21,7 +22,7 @@ _GROUP_ID_MAX = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}")
 
 
-@dataclass(frozen=True)
+@frozen
 class Event:
     """A valid custom event.
 

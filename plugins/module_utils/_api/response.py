@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Callable, Mapping, TypedDict, Union
 
 from .errors import Outcome
+from .frozen import frozen
 
 # A smaller difference of the clocks is not reported. The service's tolerance is not documented.
 SKEW_SECONDS = 120
@@ -25,7 +25,7 @@ _LONGEST_WAIT = 1e9
 _CODE = re.compile(r"[2-5][0-9]{2}")
 
 
-@dataclass(frozen=True)
+@frozen
 class Response:
     """An HTTP answer. Header names are lower-case; ``complete`` is False for a cut-off body."""
 
@@ -35,7 +35,7 @@ class Response:
     complete: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class Answer:
     """The service's answer, as far as there was one, for error texts and results."""
 
@@ -45,14 +45,14 @@ class Answer:
     request_id: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Delivered:
     """The service has the events."""
 
     answer: Answer
 
 
-@dataclass(frozen=True)
+@frozen
 class Retry:
     """The same request may succeed in a moment.
 
@@ -67,7 +67,7 @@ class Retry:
     outcome: Outcome = Outcome.OUTAGE
 
 
-@dataclass(frozen=True)
+@frozen
 class Refused:
     """Another attempt right away cannot succeed.
 

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePath
+
+from ...module_utils._api.frozen import frozen
 
 _OWN_PLAYBOOKS = os.path.realpath(
     os.path.join(os.path.dirname(__file__), *[os.pardir] * 3, "playbooks")
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class PlaybookFile:
     """One playbook of the command line.
 

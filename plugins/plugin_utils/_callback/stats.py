@@ -10,8 +10,8 @@ the difference between two readings. Rescued and ignored failures do not count a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from ...module_utils._api.frozen import frozen
 from .._deployment.content import Failure, HostCounts
 
 MOST_FAILURES = 10
@@ -23,7 +23,7 @@ COUNTERS = ("ok", "failures", "dark", "changed", "skipped", "rescued", "ignored"
 TaskCounts = Mapping[str, Mapping[str, int]]
 
 
-@dataclass(frozen=True)
+@frozen
 class PlaybookEnd:
     """How Ansible ends a playbook.
 
@@ -35,7 +35,7 @@ class PlaybookEnd:
     failed_hosts: frozenset[str]
 
 
-@dataclass(frozen=True)
+@frozen
 class PlaybookOutcome:
     """How a playbook ended: ``succeeded``, ``failed`` or ``empty``, and its numbers of hosts.
 

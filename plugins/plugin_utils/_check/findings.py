@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ...module_utils._api.errors import CloudMonitorError, InvalidEvent
+from ...module_utils._api.frozen import frozen
 from ...module_utils._api.response import SKEW_SECONDS, Delivered, Retry, SendResult
 
 OK, WRONG, SKIPPED, NOTE = "ok", "WRONG", "skipped", "note"
@@ -17,7 +17,7 @@ _NO_ANSWER = frozenset({"connection", "timeout", "tls"})
 _NOT_THE_SERVICE = frozenset({"redirect", "not_the_service", "proxy"})
 
 
-@dataclass(frozen=True)
+@frozen
 class Finding:
     """One line of the check.
 
@@ -33,7 +33,7 @@ class Finding:
     option: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Attempt:
     """One request: its result, and how many seconds our clock is ahead (None: not known).
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ansible import constants as C
@@ -17,6 +16,7 @@ from ansible.plugins.loader import callback_loader
 from ansible.release import __version__ as core_version
 
 from ...module_utils._api.errors import ConfigurationError
+from ...module_utils._api.frozen import frozen
 from .._config import (
     SECTION,
     check_boolean,
@@ -44,7 +44,7 @@ _EXTRA_VARS_FROM = (2, 21)
 Definitions = Mapping[str, Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
+@frozen
 class CallbackSettings:
     """The settings of the callback, their defaults, and the mistakes in how they are written."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._api.credentials import (
@@ -21,6 +20,7 @@ from ...module_utils._api.credentials import (
     used_family,
 )
 from ...module_utils._api.errors import CloudMonitorError
+from ...module_utils._api.frozen import frozen
 from ...module_utils._api.names import nearest_name
 from ...module_utils._options import CONNECTION_OPTIONS
 from .._config import SECTION
@@ -55,7 +55,7 @@ Row = tuple[str, str, str]
 SECRETS = ("access_key_secret", "security_token")
 
 
-@dataclass(frozen=True)
+@frozen
 class Setting:
     """One setting: its value, and the variable or file that it comes from, or ``default``.
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._api.frozen import frozen
 from ...module_utils._api.redact import without_userinfo
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -25,7 +25,7 @@ _AWX_BRANCH = "awx_internal/"
 _TEXT_LIMIT = 256
 
 
-@dataclass(frozen=True)
+@frozen
 class CiSystem:
     """One CI system: how to recognize it, and the variables to read, the first one set first.
 
@@ -115,7 +115,7 @@ _SYSTEMS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@frozen
 class CiJob:
     """The CI job of this run.
 

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+
+from ...module_utils._api.frozen import frozen
 
 # Both also count while the machine sleeps: CLOCK_BOOTTIME on Linux (clock_gettime(2)),
 # CLOCK_MONOTONIC on macOS and the BSDs, where time.monotonic() stops.
 _STEADY_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
-@dataclass(frozen=True)
+@frozen
 class Moment:
     """One moment on two clocks.
 

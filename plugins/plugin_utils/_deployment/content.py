@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from ...module_utils._api.errors import InvalidInput
 from ...module_utils._api.event import content_text
+from ...module_utils._api.frozen import frozen
 from ...module_utils._api.timestamp import iso_time
 
 SCHEMA = "deployment/1"
@@ -22,7 +23,7 @@ FINAL_STATUSES = ("succeeded", "failed", "aborted")
 FAILURE_STATUSES = ("failed", "aborted")
 
 
-@dataclass(frozen=True)
+@frozen
 class HostCounts:
     """Numbers of hosts. ``ok`` counts those that neither failed nor were unreachable."""
 
@@ -34,7 +35,7 @@ class HostCounts:
     rescued: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Failure:
     """Where a deployment failed: host, task, and the module's message as far as it may be told."""
 
@@ -43,7 +44,7 @@ class Failure:
     message: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Deployment:
     """A deployment at one moment. Times are epoch seconds; None means unknown.
 

@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._api.errors import InvalidInput
 from ...module_utils._api.event import Event, parse_event
+from ...module_utils._api.frozen import frozen
 from .content import FAILURE_STATUSES, Deployment, render
 
 OVERDUE_EVENT = "deployment-overdue"
 
 
-@dataclass(frozen=True)
+@frozen
 class Naming:
     """The names and the group of a deployment's events.
 

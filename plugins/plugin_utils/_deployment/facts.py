@@ -9,9 +9,9 @@ import getpass
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._api.frozen import frozen
 from .ci import CiJob, complete_checkout, find_ci_job
 from .git import git_context
 
@@ -19,7 +19,7 @@ RUN_ID_VARIABLE = "CLOUDMONITOR_RUN_ID"
 _PARENT_LIMIT = 128
 
 
-@dataclass(frozen=True)
+@frozen
 class Facts:
     """Facts of the controller; None means unknown. The names are those of the event's content."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from ...module_utils._api.errors import InvalidInput
+from ...module_utils._api.frozen import frozen
 from ...module_utils._api.redact import without_userinfo
 from ...module_utils._api.timestamp import InvalidTime, parse_epoch
 
@@ -22,7 +22,7 @@ _TEXT_LIMIT = 1024
 OPTIONS = ("commit", "repository", "committed_at", "url")
 
 
-@dataclass(frozen=True)
+@frozen
 class Provenance:
     """Where the deployed software comes from; None means unknown.
 

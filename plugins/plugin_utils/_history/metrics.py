@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from ...module_utils._api.frozen import frozen
 from .._outbox.current import deployed
 
 _DAY_SECONDS = 86_400.0
 _FAILED = ("failed", "aborted")
 
 
-@dataclass(frozen=True)
+@frozen
 class Sample:
     """The values of a finished deployment for the metrics. Times are epoch seconds."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from jinja2 import Environment
 
+from ...module_utils._api.frozen import frozen
 from ...module_utils._version import VERSION
 from .._history.query import Answer
 from .._outbox.terminal import counted, width
@@ -56,7 +56,7 @@ _FIRST_SCRIPT = 'document.documentElement.className = "scripts";'
 _COLUMN, _LINE = 6.4, 17
 
 
-@dataclass(frozen=True)
+@frozen
 class Source:
     """Where the deployments come from, as the page names it."""
 
@@ -64,7 +64,7 @@ class Source:
     place: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Tip:
     """The box with the text of a mark, left of, right of or around it. Pixels."""
 

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...module_utils._api.frozen import frozen
 from ...module_utils._api.timestamp import InvalidTime, parse_epoch
 from .._outbox.current import follow, previous, service
 from .._outbox.history import HistoryLines
@@ -25,7 +25,7 @@ _TEXTS = frozenset(
 _MAPPINGS = frozenset("previous hosts ci git context details".split())
 
 
-@dataclass(frozen=True)
+@frozen
 class Filters:
     """Filters for deployments. None, or an empty ``status``, means all.
 
@@ -46,7 +46,7 @@ class Filters:
         return self.name in (None, name) and self.environment in (None, environment)
 
 
-@dataclass(frozen=True)
+@frozen
 class Answer:
     """The deployments as plain data. Keys that are unknown are omitted from deployments.
 
@@ -79,7 +79,7 @@ class Answer:
     until: float
 
 
-@dataclass(frozen=True)
+@frozen
 class _Finish:
     """A finished deployment, and the time at which it ended in epoch seconds."""
 

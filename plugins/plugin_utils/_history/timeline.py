@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import ceil
 
+from ...module_utils._api.frozen import frozen
 from .._outbox.terminal import counted
 from .words import tick_words, time_words
 
@@ -27,7 +27,7 @@ _STEPS = (3 * 3600, _DAY)
 _MAX_TICKS = 8
 
 
-@dataclass(frozen=True)
+@frozen
 class Point:
     """One deployment: when (epoch seconds), where, its state, a short text, and its anchor.
 
@@ -42,7 +42,7 @@ class Point:
     anchor: str | None
 
 
-@dataclass(frozen=True)
+@frozen
 class Mark:
     """One or more deployments at the same place.
 
@@ -64,7 +64,7 @@ class Mark:
         return self.state in _TROUBLE
 
 
-@dataclass(frozen=True)
+@frozen
 class Lane:
     """The marks of one environment, or of all ``others``; ``summary`` counts them in words."""
 
@@ -74,7 +74,7 @@ class Lane:
     marks: tuple[Mark, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Tick:
     """A line of the time axis: its position in percent and its label."""
 
@@ -82,7 +82,7 @@ class Tick:
     label: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Zoom:
     """The timeline of one period, which ends now."""
 

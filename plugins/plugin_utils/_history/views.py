@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from ...module_utils._api.frozen import frozen
 from .._history.query import Answer
 from .._outbox.terminal import counted
 from .words import (
@@ -36,7 +37,7 @@ Content = Mapping[str, Any]
 Service = tuple[str, str]
 
 
-@dataclass(frozen=True)
+@frozen
 class Link:
     """A text, where it leads to, and its long form if it is shortened."""
 
@@ -45,7 +46,7 @@ class Link:
     full: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Total:
     """A number at the top of the page, with its name, a remark, and the state that it counts."""
 
@@ -55,7 +56,7 @@ class Total:
     state: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Attempt:
     """A deployment in a few words: its state, version and time."""
 
@@ -65,7 +66,7 @@ class Attempt:
     commit: Link | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Cell:
     """One service in one environment.
 
@@ -79,7 +80,7 @@ class Cell:
     running: Attempt | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Matrix:
     """Services (rows) and environments (columns); the numbers count those that do not fit."""
 
@@ -89,7 +90,7 @@ class Matrix:
     more_environments: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Failure:
     """Where a deployment failed."""
 
@@ -98,7 +99,7 @@ class Failure:
     message: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Row:
     """One deployment in the table. ``started`` is None if the start is unknown."""
 
@@ -119,7 +120,7 @@ class Row:
     delivery: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Measure:
     """One metric of a service: its value and its sample."""
 

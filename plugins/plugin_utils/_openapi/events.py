@@ -13,10 +13,10 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...module_utils._api.errors import InvalidInput, Outcome, ServiceError
+from ...module_utils._api.frozen import frozen
 from ...module_utils._api.timestamp import InvalidTime, parse_epoch, wire_time
 
 ACTION = "DescribeCustomEventAttribute"
@@ -35,7 +35,7 @@ class Pages(Protocol):
         """Yield the entries of each page of a list."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Query:
     """Filters for events.
 
@@ -52,7 +52,7 @@ class Query:
     limit: int = 100
 
 
-@dataclass(frozen=True)
+@frozen
 class StoredEvent:
     """An event as Cloud Monitor has stored it. ``time``: epoch milliseconds."""
 
@@ -227,7 +227,7 @@ def duplicates(events: list[StoredEvent]) -> list[int]:
     return sorted(again)
 
 
-@dataclass(frozen=True)
+@frozen
 class Look:
     """The events that were found last, and the seconds until then."""
 

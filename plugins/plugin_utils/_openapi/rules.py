@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from ...module_utils._api.errors import InvalidInput, ServiceError
+from ...module_utils._api.frozen import frozen
 from ...module_utils._api.redact import MASK
 
 ACTION = "PutCustomEventRule"
@@ -39,7 +39,7 @@ class Api(Protocol):
         """Yield the entries of each page of a list."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Rule:
     """An alert rule for one event name in one application group (0 for events without a group).
 

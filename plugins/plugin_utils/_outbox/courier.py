@@ -18,12 +18,13 @@ import signal
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from ...module_utils._api.errors import CloudMonitorError, DeliveryError, Outcome
 from ...module_utils._api.event import Event
+from ...module_utils._api.frozen import frozen
 from .._deployment.clock import Moment, present_moment
 from .delivery import Delivery
 from .launch import CourierSettings, report_to_probe
@@ -46,7 +47,7 @@ _ADOPTION_SECONDS = 0.005
 _STEP_SECONDS = 0.05
 
 
-@dataclass(frozen=True)
+@frozen
 class Held:
     """A folder that this courier delivers. ``lock`` is the file descriptor of its lock."""
 

@@ -9,13 +9,13 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 
 from ...module_utils._api.batch import MAX_EVENTS, MAX_REQUEST_BYTES
 from ...module_utils._api.errors import DeliveryError
 from ...module_utils._api.event import Event
+from ...module_utils._api.frozen import frozen
 from .dead_letters import EXPIRED, REFUSED, UNREADABLE
 from .destination import is_undecided
 from .liveness import Uptime, uptime
@@ -39,7 +39,7 @@ Reason = tuple[str, str]
 Send = Callable[[Sequence[Event]], "DeliveryError | None"]
 
 
-@dataclass(frozen=True)
+@frozen
 class _Line:
     """A line that waits, and its events; an empty list if it cannot be read."""
 

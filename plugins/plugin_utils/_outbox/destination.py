@@ -28,11 +28,11 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from configparser import ConfigParser, Error
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ...module_utils._api.credentials import Credentials, shown_id
+from ...module_utils._api.frozen import frozen
 
 # Written by a version that did not tell the accounts of the chain apart.
 OLD_CHAIN = "source:chain"
@@ -59,7 +59,7 @@ class Choice(NamedTuple):
     certain: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class Selection:
     """The choice of the default chain, judged from variables and files.
 
@@ -101,7 +101,7 @@ def select(environ: Mapping[str, str], read: Read = read_config) -> Selection:
     return Selection(_ASK + " ".join(one.destination for one in choices), choices)
 
 
-@dataclass(frozen=True)
+@frozen
 class Account:
     """The account of an AccessKey: its destination, and all destinations that it may deliver."""
 

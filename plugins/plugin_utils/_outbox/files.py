@@ -16,9 +16,10 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ...module_utils._api.frozen import frozen
 
 _OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # Opening says so if something other than a readable file of ours is there: open(2).
@@ -44,7 +45,7 @@ class UnusableFile(OSError):
     """Something other than a regular file of ours, of a sane size, is in the place of a file."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Line:
     """A complete line of a file, from byte ``begin`` to byte ``end``.
 

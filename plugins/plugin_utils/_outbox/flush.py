@@ -11,13 +11,13 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...module_utils._api.errors import DeliveryError, Outcome
 from ...module_utils._api.event import Event
+from ...module_utils._api.frozen import frozen
 from ...module_utils._api.progress import Progress
 from .dead_letters import folder_name
 from .delivery import Delivery, Send
@@ -35,7 +35,7 @@ HAND_OVER_SECONDS = 1.5
 _POLL_SECONDS = 0.05
 
 
-@dataclass(frozen=True)
+@frozen
 class Flushed:
     """The result of a flush. ``pending`` and ``dead`` are what is left in the outbox.
 

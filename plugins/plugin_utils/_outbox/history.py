@@ -20,11 +20,11 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ...module_utils._api.frozen import frozen
 from .current import Positions, Snapshot, follow, previous, service
 from .files import (
     UnusableFile,
@@ -54,7 +54,7 @@ _DAY_SECONDS = 86_400.0
 DEFAULT_KEEP_DAYS = 400.0
 
 
-@dataclass(frozen=True)
+@frozen
 class HistoryLines:
     """The lines of the history in the order in which they were written.
 

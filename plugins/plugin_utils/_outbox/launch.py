@@ -18,12 +18,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ...module_utils._api.connection import Connection
 from ...module_utils._api.credentials import Credentials
+from ...module_utils._api.frozen import frozen
 from .history import DEFAULT_KEEP_DAYS
 from .overdue import OverdueLimit
 
@@ -53,7 +54,7 @@ _PATH_LIST_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "
 PROBE_SECONDS = 20.0
 
 
-@dataclass(frozen=True)
+@frozen
 class CourierSettings:
     """Everything that the courier is given, as one line of JSON over its standard input.
 
@@ -110,7 +111,7 @@ class CourierSettings:
         )
 
 
-@dataclass(frozen=True)
+@frozen
 class ProbeResult:
     """What a courier reported about itself.
 

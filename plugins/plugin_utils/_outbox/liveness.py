@@ -8,15 +8,16 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from ...module_utils._api.frozen import frozen
 
 # Stands for a boot that has no name.
 _PROCESS = os.urandom(6).hex()
 
 
-@dataclass(frozen=True)
+@frozen
 class Uptime:
     """Seconds since a boot. ``boot`` tells boots apart."""
 

@@ -20,11 +20,11 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from ...module_utils._api.errors import DeliveryError
+from ...module_utils._api.frozen import frozen
 from ...module_utils._api.timestamp import InvalidTime, iso_time, parse_epoch
 from .files import open_file
 
@@ -67,7 +67,7 @@ class LogDecision(Enum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True)
+@frozen
 class LogLine:
     """One line. ``at``: epoch seconds. ``deployment``: the name of the deployment's folder."""
 
@@ -114,7 +114,7 @@ def event_count(number: int) -> str:
     return f"{number} event{'' if number == 1 else 's'}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Attempt:
     """One attempt. ``where``: region or endpoint. ``request_id``: None without an answer."""
 

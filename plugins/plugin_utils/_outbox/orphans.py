@@ -17,8 +17,8 @@ import contextlib
 import math
 import os
 import time
-from dataclasses import dataclass
 
+from ...module_utils._api.frozen import frozen
 from .delivery import Delivery
 from .destination import Account
 from .liveness import host_identity, is_running
@@ -30,7 +30,7 @@ from .storage import DamagedFolder, Folder, Outbox, damage_reported
 ABANDONED_SECONDS = 120.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Evidence:
     """Whether a process still looks after a folder. To be collected before the journal is read.
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils._api.frozen import frozen
 from .._deployment.clock import Moment
 
 
-@dataclass(frozen=True)
+@frozen
 class OverdueLimit:
     """The limit of a run that began at ``started``. ``seconds``: 0 for no limit."""
 

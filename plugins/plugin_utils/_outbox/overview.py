@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from enum import Enum
 from shlex import quote
 from typing import Any
 
+from ...module_utils._api.frozen import frozen
 from ...module_utils._api.timestamp import iso_time
 
 CHECK = "ansible-playbook -i localhost, aliops.cloudmonitor.check"
@@ -31,7 +32,7 @@ class State(Enum):
     RUNNING = "running"
 
 
-@dataclass(frozen=True)
+@frozen
 class DeploymentEntry:
     """A deployment of the callback. ``age``: seconds since its start.
 
@@ -53,7 +54,7 @@ class DeploymentEntry:
     path: str
 
 
-@dataclass(frozen=True)
+@frozen
 class QueueEntry:
     """Queued events of a task. ``label``: what the task reported. ``age``: seconds."""
 
@@ -66,7 +67,7 @@ class QueueEntry:
     path: str
 
 
-@dataclass(frozen=True)
+@frozen
 class DeadEntry:
     """The dead letters of one deployment or queue.
 
@@ -85,7 +86,7 @@ class DeadEntry:
     path: str
 
 
-@dataclass(frozen=True)
+@frozen
 class DamagedEntry:
     """A folder or file that cannot be read. ``moved``: whether it is in ``damaged`` by now.
 
@@ -98,7 +99,7 @@ class DamagedEntry:
     age: float | None
 
 
-@dataclass(frozen=True)
+@frozen
 class DeliveryEntry:
     """An accepted request. ``age``: seconds."""
 
@@ -111,7 +112,7 @@ class DeliveryEntry:
     text: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Step:
     """The next command for a problem. ``command``: for a shell."""
 
@@ -119,7 +120,7 @@ class Step:
     command: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Overview:
     """Everything about an outbox, unlimited. ``exists``: whether the directory is there.
 

@@ -16,11 +16,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from ...module_utils._api.frozen import frozen
 from .dead_letters import REFUSED, folder_name
 from .files import SMALL_BYTES, Line, by_age, parse_record, read_lines
 from .liveness import host_identity, is_running
@@ -204,7 +204,7 @@ class _Reader:
         return None if since is None else max(0.0, self._now - since)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Journal:
     """The content of a journal. ``head``: its first record, None if that cannot be read.
 

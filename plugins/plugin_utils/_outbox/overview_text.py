@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from shlex import quote
 
+from ...module_utils._api.frozen import frozen
 from .log import short_attempt
 from .overview import DeploymentEntry, Overview, State
 from .terminal import WIDTH, clean, counted, cut, width, wrap
@@ -82,7 +82,7 @@ class _Notes:
         return found
 
 
-@dataclass(frozen=True)
+@frozen
 class _Column:
     """A column of a table. ``limit``: its largest width, None for the rest of the line."""
 

@@ -17,10 +17,11 @@ Orphans have a separate pace, so that the events of the run are sent at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...module_utils._api.client import backoff
 from ...module_utils._api.errors import Outcome
+from ...module_utils._api.frozen import frozen
 
 URGENT_WAITS = (0.1, 0.25, 0.5, 1.0)
 THROTTLED_FIRST = 1.0
@@ -35,7 +36,7 @@ SEARCH_SECONDS = 0.005
 RETRY_AFTER_MAX = 600.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Pace:
     """The time of the next attempt, and what it depends on.
 
@@ -108,7 +109,7 @@ class Pace:
         )
 
 
-@dataclass(frozen=True)
+@frozen
 class OrphanPace:
     """When the courier may work on orphans again. The events of the run do not wait for this.
 

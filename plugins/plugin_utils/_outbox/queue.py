@@ -15,11 +15,11 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._api.errors import DeliveryError
 from ...module_utils._api.event import Event
+from ...module_utils._api.frozen import frozen
 from .files import encode_record
 from .liveness import host_identity, uptime
 from .records import QueueRecord, queued_record
@@ -32,7 +32,7 @@ PART_LINES = 10_000
 PART_BYTES = 8_388_608
 
 
-@dataclass(frozen=True)
+@frozen
 class Origin:
     """Where queued events come from: see QueueRecord."""
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from ...module_utils._api.errors import CloudMonitorError
 from ...module_utils._api.event import Event, parse_events
+from ...module_utils._api.frozen import frozen
 from .._deployment.content import Deployment
 from .._deployment.events import Naming, deployment_events
 
@@ -31,7 +32,7 @@ _UNREADABLE = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class RunRecord:
     """The first record of a journal: everything that another process needs to end the deployment.
 
@@ -73,7 +74,7 @@ class RunRecord:
         return run
 
 
-@dataclass(frozen=True)
+@frozen
 class QueueRecord:
     """The first record of a journal with the events that a task has queued.
 

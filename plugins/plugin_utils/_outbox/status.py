@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from ...module_utils._api.errors import DeliveryError, Outcome
+from ...module_utils._api.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class DeliveryStatus:
     """The content of the file ``status``.
 

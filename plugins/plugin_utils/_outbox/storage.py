@@ -38,7 +38,6 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -46,6 +45,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ...module_utils._api.errors import CloudMonitorError
+from ...module_utils._api.frozen import frozen
 from .announced import Announcements
 from .dead_letters import DeadLetters
 from .files import (
@@ -120,7 +120,7 @@ def damage_reported(folder: Folder) -> Iterator[None]:
         raise DamagedFolder(f"{folder.path} is damaged ({exc!r})", option="outbox") from exc
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """One line of a journal, which ends at byte ``end`` of the file.
 

@@ -23,8 +23,9 @@ import json
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...module_utils._api.frozen import frozen
 from .files import parse_record
 from .liveness import Uptime
 
@@ -32,7 +33,7 @@ from .liveness import Uptime
 _PLAUSIBLE_SINCE = 1_735_689_600.0
 
 
-@dataclass(frozen=True)
+@frozen
 class WaitingTime:
     """The seconds that a folder has waited, as observed up to ``uptime``.
 

@@ -13,10 +13,10 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...module_utils._api.endpoint import shown_endpoint
+from ...module_utils._api.frozen import frozen
 from .._deployment.events import Naming
 from .end_of_run import Decision, decide, warning
 from .launch import CourierSettings, spawn
@@ -34,7 +34,7 @@ _POLL_SECONDS = 0.01
 _FIRST_SECONDS, _FIRST_POLL_SECONDS = 0.1, 0.001
 
 
-@dataclass(frozen=True)
+@frozen
 class WaitResult:
     """Why a run stopped waiting although not everything is delivered.
 

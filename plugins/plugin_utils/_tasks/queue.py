@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils._api.credentials import given_credentials
@@ -18,6 +17,7 @@ from ...module_utils._api.errors import (
     DeliveryError,
     Outcome,
 )
+from ...module_utils._api.frozen import frozen
 from ...module_utils._api.redact import Redactor
 from ...module_utils._event_task import Undelivered, error_result, known_secrets, queued_result
 from .._config import configured_options, find_outbox
@@ -30,7 +30,7 @@ from .._outbox.storage import Outbox, OutboxError
 _ANY_MACHINE = "ecs_ram_role:"
 
 
-@dataclass(frozen=True)
+@frozen
 class TaskQueue:
     """Queues the events of one task that an outage keeps from being delivered.
 

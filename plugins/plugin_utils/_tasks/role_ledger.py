@@ -12,8 +12,10 @@ ledger is a variable of the hosts of the batch. The newest one in the play is us
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
+
+from ...module_utils._api.frozen import frozen
 
 SUCCEEDED = "succeeded"
 FAILED = "failed"
@@ -21,7 +23,7 @@ FAILED = "failed"
 UNSYNCHRONIZED_STRATEGIES = ("free", "host_pinned")
 
 
-@dataclass(frozen=True)
+@frozen
 class RoleDeployment:
     """One deployment of one play.
 
@@ -60,7 +62,7 @@ class RoleDeployment:
         )
 
 
-@dataclass(frozen=True)
+@frozen
 class Ledger:
     """All deployments so far.
 
@@ -153,7 +155,7 @@ class Ledger:
         return replace(self.put(deployment), opened=opened)
 
 
-@dataclass(frozen=True)
+@frozen
 class RoleOutcome:
     """How a deployment stands: its status, its hosts, and those that failed.
 

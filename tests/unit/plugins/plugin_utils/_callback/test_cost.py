@@ -32,8 +32,8 @@ from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.cou
 
 PLUGINS = "ansible_collections.aliops.cloudmonitor.plugins."
 BASE = {
-    "module_utils._api": "connection credentials deadline endpoint errors event names paths redact"
-    " timestamp",
+    "module_utils._api": "connection credentials deadline endpoint errors event frozen names paths"
+    " redact timestamp",
     "plugin_utils._deployment": "ci clock content events facts git options provenance",
     "plugin_utils._outbox": "announced current dead_letters destination files history launch"
     " liveness overdue records status storage",
@@ -50,8 +50,8 @@ PLUGIN_FILES = {"callback.deployment_events", "doc_fragments.connection"}
 BY_ANSIBLE = {"plugin_utils._environment", "plugin_utils._outbox.code_cache"}
 COURIER = {
     "module_utils": "_version",
-    "module_utils._api": "batch client connection credentials deadline endpoint errors event names"
-    " paths proxy redact response signature sockets timestamp transport",
+    "module_utils._api": "batch client connection credentials deadline endpoint errors event frozen"
+    " names paths proxy redact response signature sockets timestamp transport",
     "plugin_utils._deployment": "clock content events",
     "plugin_utils._outbox": BASE["plugin_utils._outbox"] + " courier delivery log orphans pace"
     " self_test sender signals waiting_time",

@@ -55,6 +55,7 @@ TEXTS = st.text(st.characters(exclude_characters="\0"))
             Connection, endpoint=TEXTS, timeout=SECONDS, ca_path=st.none() | TEXTS
         ),
         credentials=st.none() | st.builds(Credentials, TEXTS, TEXTS, st.none() | TEXTS, TEXTS),
+        destination=TEXTS,
         import_path=st.lists(TEXTS).map(tuple),
         outbox=TEXTS,
         lock=st.integers(),

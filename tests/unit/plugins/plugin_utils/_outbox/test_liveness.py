@@ -16,6 +16,9 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.livene
     host_identity,
     process_mark,
 )
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
+    IMPORTED_FROM,
+)
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     until,
 )
@@ -76,11 +79,11 @@ def test_a_name_that_the_kernel_has_cut_in_a_character_does_not_confuse(tmp_path
 
 
 def test_a_host_is_the_same_for_all_its_processes() -> None:
-    code = "import sys; sys.path.insert(0, %r); import liveness; print(liveness.host_identity())"
-    folder = Path(__file__).resolve().parents[5] / "plugins" / "plugin_utils/_outbox"
-    other = subprocess.run(
-        [sys.executable, "-c", code % str(folder)], capture_output=True, text=True, check=True
+    code = (
+        f"import sys; sys.path.insert(0, {str(IMPORTED_FROM)!r})\n"
+        f"from {host_identity.__module__} import host_identity; print(host_identity())"
     )
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert other.stdout.strip() == host_identity()
     assert os.uname().nodename in host_identity()
