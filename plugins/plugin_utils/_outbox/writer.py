@@ -180,8 +180,7 @@ class OutboxWriter:
                 decision = Decision.INTERRUPTED
             if decision is not Decision.KEEP_WAITING:
                 return self._result(decision, status, seconds)
-            is_first = time.monotonic() - begin < _FIRST_SECONDS
-            time.sleep(_FIRST_POLL_SECONDS if is_first else _POLL_SECONDS)
+            _pause(self._folder, is_first=time.monotonic() - begin < _FIRST_SECONDS)
 
     def abandon(self) -> None:
         """Part with the courier without Python's warning about a process that still runs."""
@@ -242,6 +241,20 @@ def run_record(deployment: Any, naming: Naming, destination: str) -> RunRecord:
         pid=os.getpid(),
         mark=process_mark(os.getpid()) or "",
     )
+
+
+def _pause(folder: Folder, is_first: bool) -> None:
+    """Wait until it is time to look at everything again.
+
+    If ``is_first``, it ends within a millisecond after the folder is gone. Only to look for the
+    folder costs a tenth of reading the status, and the courier may need the processor.
+    """
+    if not is_first:
+        time.sleep(_POLL_SECONDS)
+        return
+    until = time.monotonic() + _POLL_SECONDS
+    while time.monotonic() < until and folder.exists():
+        time.sleep(_FIRST_POLL_SECONDS)
 
 
 def _lock(folder: Folder) -> int:
