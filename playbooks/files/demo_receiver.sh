@@ -27,9 +27,12 @@ ansible=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$worker/status" 2>/dev/null ||
 
 : > log
 exec 3< log
+# At the end of a play, Ansible sends SIGTERM to the process groups of its workers.
+in_new_session='import os, sys; os.setsid(); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])'
 (
+    trap '' TERM
     RECEIVER_ACCESS_KEY_ID=demo-key RECEIVER_ACCESS_KEY_SECRET=$secret \
-        "$python" -B "$here/cloudmonitor_receiver.py" --lifetime 180 \
+        "$python" -c "$in_new_session" -B "$here/cloudmonitor_receiver.py" --lifetime 180 \
         --port-file port --events events.jsonl --requests requests.jsonl --contact-group oncall &
     receiver=$!
     echo "$receiver" > pid
