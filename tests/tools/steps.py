@@ -22,8 +22,8 @@ from workspace import CACHE, ROOT, TREE, copy_checkout, fresh
 
 TOOLS = TREE / "tests" / "tools"
 REQUIREMENTS = ROOT / "tests" / "requirements"
-# Most of the time of a test goes by in ansible-playbook, which uses one processor.
-IN_PARALLEL = ("-n", "2", "--dist", "worksteal")
+# More than two processors, because tests of waits and deadlines leave them idle.
+IN_PARALLEL = ("-n", "4", "--dist", "worksteal")
 # Automation Hub requires a tag of its list and a stable version, Galaxy does not. The session
 # ansible-lint checks the same files with the same profile and more rules.
 IMPORTER = {
