@@ -11,7 +11,7 @@ the mix would sign with somebody else's secret.
 from __future__ import annotations
 
 import logging
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping, Optional
 
 from .deadline import DeadlineExceeded, within
@@ -68,7 +68,7 @@ _INSTALL_CHAIN = (
 )
 
 
-@frozen
+@dataclass(frozen=True)
 class Credentials:
     """An AccessKey; ``source`` is ``options``, ``environment`` or ``chain``.
 

@@ -10,7 +10,7 @@ else in these files. Here, all classes share methods that look at the fields.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, FrozenInstanceError, dataclass, field
+from dataclasses import MISSING, FrozenInstanceError, dataclass
 from typing import TYPE_CHECKING, Any, Callable, ClassVar, TypeVar
 
 _Class = TypeVar("_Class")
@@ -24,13 +24,13 @@ else:
         return lambda decorated: decorated
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+@dataclass_transform(frozen_default=True)
 def frozen(cls: type[_Class]) -> type[_Class]:
     """Make a class what ``dataclass(frozen=True)`` makes of it, for every use of this collection.
 
-    ``dataclasses.replace``, ``asdict``, ``fields`` and ``field`` work. Instances have a
-    ``__dict__``. Inheritance and ``__post_init__`` are not supported, and neither
-    are fields that are not in ``__init__``.
+    ``dataclasses.replace``, ``asdict`` and ``fields`` work. Instances have a ``__dict__``.
+    Inheritance, ``__post_init__`` and ``field()`` are not supported: a class that needs them is
+    a dataclass.
     """
     made = dataclass(init=False, repr=False, eq=False)(cls)
     for name in _METHODS:
@@ -56,16 +56,13 @@ class _Methods:
                 given[name] = named.pop(name)
             elif one.default is not MISSING:
                 given[name] = one.default
-            elif one.default_factory is not MISSING:
-                given[name] = one.default_factory()
             else:
                 raise TypeError(f"{type(self).__name__} needs {name}")
         if named:
             raise TypeError(f"{type(self).__name__} has no such fields left: {', '.join(named)}")
 
     def __repr__(self) -> str:
-        known = self.__dataclass_fields__.values()
-        shown = (f"{one.name}={getattr(self, one.name)!r}" for one in known if one.repr)
+        shown = (f"{name}={value!r}" for name, value in self.__dict__.items())
         return f"{type(self).__qualname__}({', '.join(shown)})"
 
     def __eq__(self, other: object) -> Any:

@@ -11,18 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...module_utils._api.errors import CloudMonitorError
-from ...module_utils._api.frozen import frozen
 from .._deployment.content import render
 from .._outbox.dead_letters import EXPIRED
 from .._outbox.records import RunRecord, is_final
 from .._outbox.storage import DamagedFolder, Entry, Folder, Outbox
 
 
-@frozen
+@dataclass(frozen=True)
 class OutboxState:
     """``running``: the content of the start of each deployment that runs, plus ``overdue``.
 

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from shlex import quote
 from typing import Any
 
-from ...module_utils._api.frozen import frozen
 from ...module_utils._api.timestamp import iso_time
 
 CHECK = "ansible-playbook -i localhost, aliops.cloudmonitor.check"
@@ -32,7 +31,7 @@ class State(Enum):
     RUNNING = "running"
 
 
-@frozen
+@dataclass(frozen=True)
 class DeploymentEntry:
     """A deployment of the callback. ``age``: seconds since its start.
 
@@ -54,7 +53,7 @@ class DeploymentEntry:
     path: str
 
 
-@frozen
+@dataclass(frozen=True)
 class QueueEntry:
     """Queued events of a task. ``label``: what the task reported. ``age``: seconds."""
 
@@ -67,7 +66,7 @@ class QueueEntry:
     path: str
 
 
-@frozen
+@dataclass(frozen=True)
 class DeadEntry:
     """The dead letters of one deployment or queue.
 
@@ -86,7 +85,7 @@ class DeadEntry:
     path: str
 
 
-@frozen
+@dataclass(frozen=True)
 class DamagedEntry:
     """A folder or file that cannot be read. ``moved``: whether it is in ``damaged`` by now.
 
@@ -99,7 +98,7 @@ class DamagedEntry:
     age: float | None
 
 
-@frozen
+@dataclass(frozen=True)
 class DeliveryEntry:
     """An accepted request. ``age``: seconds."""
 
@@ -112,7 +111,7 @@ class DeliveryEntry:
     text: str
 
 
-@frozen
+@dataclass(frozen=True)
 class Step:
     """The next command for a problem. ``command``: for a shell."""
 
@@ -120,7 +119,7 @@ class Step:
     command: str
 
 
-@frozen
+@dataclass(frozen=True)
 class Overview:
     """Everything about an outbox, unlimited. ``exists``: whether the directory is there.
 
