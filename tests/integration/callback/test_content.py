@@ -134,7 +134,11 @@ def test_failures_tell_as_much_as_was_asked_for(project: Project) -> None:
     hidden = fail("{{ msg }}", name="Hidden {{ msg }}", no_log=True, vars={"msg": "canary-5Qz"})
     hidden["when"] = "inventory_hostname == 'h1'"
 
-    ended = project.run([play(hidden, fail("x" * 300))], CLOUDMONITOR_FAILURE_DETAILS="message")
+    ended = project.run(
+        [play(hidden, fail("x" * 300))],
+        "-f", "1",  # in the order of the inventory
+        CLOUDMONITOR_FAILURE_DETAILS="message",
+    )  # fmt: skip
 
     assert (ended.rc, ended.warnings) == (2, []), ended.output
     assert project.events()[1]["failures"] == [
