@@ -75,9 +75,9 @@ def failure(
     # Signals are those of a process that only runs the receiver.
     monkeypatch.setattr(cloudmonitor_receiver, "_StopSignals", lambda: None)
 
-    def report(*arguments: str, key: Mapping[str, str] = KEY) -> str:
+    def report(*arguments: str, key: Mapping[str, str] | None = None) -> str:
         with pytest.raises(SystemExit) as caught:
-            cloudmonitor_receiver.main(arguments, key)
+            cloudmonitor_receiver.main(arguments, KEY if key is None else key)
         said = capsys.readouterr()
         assert (caught.value.code, said.out) == (2, "")
         return said.err
