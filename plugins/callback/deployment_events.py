@@ -454,7 +454,7 @@ class CallbackModule(CallbackBase):
         try:
             observer = import_file(_OBSERVER, options["outbox"])
         except Exception:
-            # Without compiled code, as Ansible imports it. What is really wrong shows again.
+            # Without compiled code, as Ansible imports it. An error of the file itself appears again.
             observer = importlib.import_module(
                 f"ansible_collections.aliops.cloudmonitor.plugins.{_OBSERVER}"
             )

@@ -98,7 +98,7 @@ class DeadLetters:
         return found[-1] if found else None
 
     def size(self, name: str) -> int:
-        """Return the size of the letters of the folder ``name`` in bytes, 0 if there are none.
+        """Return the size of the letters of the folder ``name`` in bytes, 0 without letters.
 
         Nothing is listed: a letter is added to the first file that can take it. If a file is
         missing because all its letters were sent or dropped, those after it do not count.

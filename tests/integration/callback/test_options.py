@@ -41,7 +41,7 @@ context_vars = release, stage
 def test_options_come_from_the_configuration_file_and_two_names_report_once(
     project: Project,
 ) -> None:
-    # Another collection may lead to ours under a name of its own.
+    # Another collection may lead to ours under another name.
     project.write("collections/ansible_collections/our/names/plugins/callback/.keep", "")
     project.write(
         "collections/ansible_collections/our/names/meta/runtime.yml",

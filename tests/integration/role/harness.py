@@ -46,6 +46,16 @@ WITH_ROLE = """
     deployment_name: TITLE
     deployment_tasks_file: TITLE.yml
 """
+# Tasks around a deployment that fails.
+RESCUED = """
+- name: Outer
+  block:
+    DEPLOY
+  rescue:
+    - name: Show
+      ansible.builtin.debug:
+        msg: "MESSAGE"
+"""
 SURVIVORS = """
 - name: TITLE
   hosts: TITLE
@@ -112,7 +122,7 @@ class Outcome:
 class Play:
     """A play in which the line ``DEPLOY`` stands for the deployment, and ``TITLE`` for the title.
 
-    It has as many ``hosts`` of its own, with the places 1, 2 and so on in the variable ``place``.
+    It alone uses its ``hosts``, whose places 1, 2 and so on are in the variable ``place``.
     ``keywords`` are further lines of the play, ``tasks`` its tasks, ``files`` the files beside
     the playbook, ``before`` and ``more`` other plays; the hosts in ``gone`` cannot be reached.
     """

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.aliops.cloudmonitor.tests.integration.role.harness import (
     DEPLOY,
+    RESCUED,
     Outcome,
     Play,
 )
@@ -23,15 +24,7 @@ ROLE = """
     deployment_name: TITLE
 """
 WITH_FILE = ROLE + "    deployment_tasks_file: TITLE.yml\n"
-STOPPED = """
-- name: Outer
-  block:
-    DEPLOY
-  rescue:
-    - name: Show
-      ansible.builtin.debug:
-        msg: "mistake: {{ ansible_failed_result.msg }}"
-"""
+STOPPED = RESCUED.replace("MESSAGE", "mistake: {{ ansible_failed_result.msg }}")
 AS_ROLES = """
 roles:
   - role: aliops.cloudmonitor.deployment
@@ -86,7 +79,7 @@ def _play(title: str, role: str) -> Play:
 
 @pytest.fixture(scope="module")
 def outcome(report: Callable[..., Outcome]) -> Outcome:
-    """All mistakes in one run, each in a play of its own."""
+    """All mistakes in one run, one play for each."""
     return report([_play(title, role) for title, (role, _word) in MISTAKES.items()])
 
 

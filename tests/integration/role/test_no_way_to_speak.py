@@ -37,7 +37,7 @@ def _ending(meta: str, condition: str = "true") -> str:
 
 
 UNFINISHED = ("running",)
-# What is reported of each play. Ansible ends the run in the last one.
+# The reports of each play. Ansible ends the run in the last one.
 CASES = {
     Play("end_play", deploy=_ending("end_play"), hosts=1): UNFINISHED,
     Play("end_batch", deploy=_ending("end_batch"), hosts=1): UNFINISHED,

@@ -100,7 +100,7 @@ TWO_AT_ONCE = ("running", "running", "succeeded", "succeeded")
 FATAL_BATCHES = "serial: 2\nany_errors_fatal: true"
 BACKWARDS = "serial: 1\norder: reverse_inventory"
 
-# What is to be reported of each play. Ansible ends the run in the last one.
+# The expected reports of each play. Ansible ends the run in the last one.
 CASES = {
     Play("own_rescue_and_ignore", fails=(2,), deploy=OWN_RESCUE): OK,
     Play("rescue_around", RESCUE_AROUND, FATAL_BATCHES, (2,), hosts=3): FAILED,

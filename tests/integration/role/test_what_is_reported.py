@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from ansible_collections.aliops.cloudmonitor.tests.integration.role.harness import (
+    RESCUED,
     WITH_ROLE,
     Outcome,
     Play,
@@ -49,15 +50,7 @@ INSTALL = "- name: Install\n  ansible.builtin.debug:\n"
 END = "- ansible.builtin.set_fact:\n    end: http://127.0.0.1:1\n"
 LATE_DETAILS = "    deployment_details: {log: '{{ log | default(\"short\") }}'}\n"
 LOG = "- ansible.builtin.set_fact:\n    log: \"{{ 'x' * 5000 }}\"\n"
-STOPPED = """
-- name: Outer
-  block:
-    DEPLOY
-  rescue:
-    - name: Show
-      ansible.builtin.debug:
-        msg: "stopped: {{ ansible_failed_task.name }}"
-"""
+STOPPED = RESCUED.replace("MESSAGE", "stopped: {{ ansible_failed_task.name }}")
 ROLES = {
     "roles/web/tasks/main.yml": "---\n- name: Web\n  ansible.builtin.debug:\n    msg: web role\n",
     "roles/deployment/tasks/main.yml": "---\n- name: A role of the user's of the same name\n"

@@ -31,7 +31,7 @@ from ansible_collections.aliops.cloudmonitor.tests.integration.conftest import a
 CONTAINER = ["unshare", "--user", "--map-root-user", "--pid", "--uts", "--fork", "--mount-proc"]
 CONTAINER += ["--kill-child"]
 # An execution environment begins with an init, other images begin with the command.
-# And a name of its own: the kernel may use the number of a namespace again for the next one.
+# And another name: the kernel may use the number of a namespace again for the next one.
 _NAMED = (
     "import os, socket, sys; socket.sethostname(sys.argv[1]); os.execv(sys.argv[2], sys.argv[2:])"
 )
