@@ -80,7 +80,7 @@ def test_after_a_time_out_the_next_attempt_has_a_new_connection() -> None:
         talk.send(OK)
 
     with serving(first_hangs) as server:
-        transport = Transport(Connection(server.url(), timeout=1.0), {})
+        transport = Transport(Connection(server.url(), timeout=2.0), {})
         with pytest.raises(TransportError):
             transport.post(HEADERS, BODY)
 

@@ -250,19 +250,19 @@ def test_the_replacement_has_the_deadline_of_the_attempt() -> None:
             talk.receive()
             talk.send(OK)
             talk.receive()
-            time.sleep(0.5)
+            time.sleep(1.0)
         else:
             talk.over.wait(PATIENCE)
 
     with serving(script) as server:
-        transport = Transport(Connection(server.url(), timeout=1.0), {})
+        transport = Transport(Connection(server.url(), timeout=2.0), {})
         assert status(transport) == 200
         began = time.monotonic()
         with pytest.raises(TransportError) as caught:
             transport.post(HEADERS, BODY)
 
         assert caught.value.kind == "timeout"
-        assert time.monotonic() - began < 1.4
+        assert time.monotonic() - began < 2.8
         assert server.connections == 2
 
 
@@ -273,7 +273,7 @@ def test_a_connection_that_hangs_is_not_replaced_within_the_attempt() -> None:
         talk.over.wait(PATIENCE)
 
     with serving(script) as server:
-        transport = Transport(Connection(server.url(), timeout=0.5), {})
+        transport = Transport(Connection(server.url(), timeout=2.0), {})
         assert status(transport) == 200
         with pytest.raises(TransportError) as caught:
             transport.post(HEADERS, BODY)
