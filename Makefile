@@ -27,7 +27,7 @@ test:
 	@$(NOX) --parallel 2
 
 quick:
-	@$(NOX) --parallel 2 -s formatters codeqa typing 'unit(newest)'
+	@QUICK=1 $(NOX) --parallel 2 -s formatters codeqa typing 'unit(newest)'
 
 format:
 	@$(NOX) -s formatters -- fix

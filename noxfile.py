@@ -94,7 +94,9 @@ def unit(session: nox.Session, core: str) -> None:
         same = ("docs", "test_layers.py", "test_meta.py", "test_readme.py", "test_repository.py")
         arguments += [f"--ignore=tests/unit/{name}" for name in same]
         arguments += ["--hypothesis-profile=few"]
-    # pytest compiles each test anew in both processes, unless it may keep what it has compiled.
+    if os.environ.get("QUICK"):  # set by "make quick"
+        arguments += ["-m", "not slow"]
+    # pytest compiles each test anew in all processes, unless it may keep what it has compiled.
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(CACHE / "bytecode")}
     run_pytest(session, *arguments, **compiled)
 

@@ -109,6 +109,7 @@ def test_an_outbox_without_a_history_gives_a_page_that_explains(environ: dict[st
     assert "There are no deployments yet" in Path("deployments.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_cloud_monitor_has_the_same_deployments_without_an_outbox(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,7 @@ def test_an_empty_page_explains_how_to_get_data() -> None:
     assert "<table" not in html
 
 
+@pytest.mark.slow
 def test_ten_thousand_deployments_fit() -> None:
     began = time.process_time()
     html = page(invented(10_000, NOW))

@@ -192,6 +192,7 @@ def test_a_deployment_runs_until_its_finish_is_in_the_history(outbox: Outbox) ->
     assert ids(ask(outbox).running) == ["d1"]
 
 
+@pytest.mark.slow
 def test_ten_thousand_deployments_are_read_in_a_moment(outbox: Outbox) -> None:
     write_history(outbox.root, invented(10_000, NOW))
     begin = time.process_time()

@@ -153,5 +153,6 @@ def test_the_old_rule_keeps_a_fleet_above_its_limit() -> None:
     assert simulate(1000, True, OldPace()).delivered < 100
 
 
+@pytest.mark.slow
 def test_the_guide_has_the_table_of_the_simulation() -> None:
     assert f"\n\n{table()}\n\n" in GUIDE.read_text(encoding="utf-8"), f"use:\n{table()}"

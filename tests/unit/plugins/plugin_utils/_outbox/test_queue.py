@@ -106,6 +106,7 @@ def test_events_are_read_back_as_they_were_and_in_order(
         assert delivered(outbox) == listed
 
 
+@pytest.mark.slow
 def test_ten_thousand_events_fill_full_requests(outbox: Outbox) -> None:
     listed = numbered(10_000, "x" * 1000)
     queue_events(outbox, listed, ORIGIN, ERROR)
