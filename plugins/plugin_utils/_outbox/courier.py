@@ -167,7 +167,7 @@ class Courier:
             # Whatever happens from here on, this process does not stay for good.
             self._signals.end_within(self._settings.linger + self._settings.connection.timeout + 10)
         own = self._own.delivery
-        if self._own in self._held and not own.ended:
+        if not self._run_is_done and not own.ended:
             # On a full disk, for example, this is tried again until the time is over.
             with contextlib.suppress(Exception):
                 own.refresh()
@@ -184,7 +184,7 @@ class Courier:
     def _watch_time(self) -> None:
         """Report once that the run takes too long. The journal keeps the event."""
         limit = self._settings.overdue
-        if limit is None or self._overdue_in > 0 or self._own not in self._held:
+        if limit is None or self._overdue_in > 0 or self._run_is_done:
             return
         at, elapsed = limit.started.end(self._now())
         # On a full disk, for example, this is tried again while the run lasts.
@@ -400,7 +400,7 @@ class Courier:
                         return
                 except Exception:  # a later run delivers this folder
                     self._release(held)
-            if self._own not in self._held or time.monotonic() >= until:
+            if self._run_is_done or time.monotonic() >= until:
                 return
             time.sleep(_STEP_SECONDS)
 
