@@ -388,6 +388,8 @@ if TYPE_CHECKING:
         Observer,
     )
 
+# Only a reported playbook needs these, and what they import.
+_LAUNCH = "plugin_utils._outbox.launch"
 _OBSERVER = "plugin_utils._callback.observer"
 
 
@@ -421,9 +423,17 @@ class CallbackModule(CallbackBase):
         with self._guard():
             if str(playbook._file_name or "") == "__adhoc_playbook__":
                 return
-            if self._observer is None:
-                self._observer = self._new_observer()
-            self._observer.start(playbook)
+            if self._observer is not None:
+                self._observer.start(playbook)
+                return
+            options = dict(self._plugin_options)
+            if not options.get("outbox"):
+                options["outbox"] = default_outbox()
+            # The courier imports its code while this process does.
+            with _import(_LAUNCH, options["outbox"]).early_courier(options["outbox"]) as courier:
+                observer = _import(_OBSERVER, options["outbox"]).Observer
+                self._observer = observer(self._display, self._warn, self._load_name, options)
+                self._observer.start(playbook, courier)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """Remember the play: its variables are wanted at the end."""
@@ -446,21 +456,6 @@ class CallbackModule(CallbackBase):
             with self._guard():
                 self._observer.finish(stats)
 
-    def _new_observer(self) -> Observer:
-        """Import everything else, which only a reported playbook needs."""
-        options = dict(self._plugin_options)
-        if not options.get("outbox"):
-            options["outbox"] = default_outbox()
-        try:
-            observer = import_file(_OBSERVER, options["outbox"])
-        except Exception:
-            # Without compiled code, as Ansible imports it. An error of the file itself appears again.
-            observer = importlib.import_module(
-                f"ansible_collections.aliops.cloudmonitor.plugins.{_OBSERVER}"
-            )
-        found: Observer = observer.Observer(self._display, self._warn, self._load_name, options)
-        return found
-
     def _warn(self, text: str) -> None:
         self._display.warning(f"aliops.cloudmonitor: {text}")
 
@@ -474,3 +469,11 @@ class CallbackModule(CallbackBase):
                 self._observer.give_up()
             # The kind only: the text of an unforeseen error may hold anything.
             self._warn(f"the run is not reported any further: {type(exc).__name__}")
+
+
+def _import(name: str, outbox: str) -> Any:
+    try:
+        return import_file(name, outbox)
+    except Exception:
+        # Without compiled code, as Ansible imports it. An error of the file itself appears again.
+        return importlib.import_module(f"ansible_collections.aliops.cloudmonitor.plugins.{name}")

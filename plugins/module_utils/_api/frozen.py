@@ -10,8 +10,8 @@ else in these files. Here, all classes share methods that look at the fields.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, FrozenInstanceError, dataclass
-from typing import TYPE_CHECKING, Any, Callable, ClassVar, TypeVar
+from dataclasses import FrozenInstanceError, dataclass
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 _Class = TypeVar("_Class")
 
@@ -32,30 +32,39 @@ def frozen(cls: type[_Class]) -> type[_Class]:
     Inheritance, ``__post_init__`` and ``field()`` are not supported: a class that needs them is
     a dataclass.
     """
-    made = dataclass(init=False, repr=False, eq=False)(cls)
-    for name in _METHODS:
-        setattr(made, name, vars(_Methods)[name])
-    return made
+    for name in _MEMBERS:
+        setattr(cls, name, vars(_Members)[name])
+    return cls
 
 
-class _Methods:
-    """The methods of all classes."""
+class _Fields:
+    """The fields of a class as ``dataclasses`` has them, found when they are asked for first."""
 
-    __dataclass_fields__: ClassVar[dict[str, Any]]
+    def __get__(self, _instance: object, owner: Any) -> dict[str, Any]:
+        """Put the fields in the place of this object, and return them."""
+        made: Any = dataclass(init=False, repr=False, eq=False)(owner)
+        found: dict[str, Any] = made.__dataclass_fields__
+        return found
+
+
+class _Members:
+    """The members of all classes."""
+
+    __dataclass_fields__ = _Fields()
 
     def __init__(self, *values: Any, **named: Any) -> None:
         """Set the fields. Raises TypeError for one that is unknown, missing or given twice."""
-        known = self.__dataclass_fields__
+        known, defaults = type(self).__annotations__, vars(type(self))
         if len(values) > len(known):
             raise TypeError(f"{type(self).__name__} has {len(known)} fields, not {len(values)}")
         given = self.__dict__
         for name, value in zip(known, values):
             given[name] = value
-        for name, one in list(known.items())[len(values) :]:
+        for name in list(known)[len(values) :]:
             if name in named:
                 given[name] = named.pop(name)
-            elif one.default is not MISSING:
-                given[name] = one.default
+            elif name in defaults:
+                given[name] = defaults[name]
             else:
                 raise TypeError(f"{type(self).__name__} needs {name}")
         if named:
@@ -78,4 +87,5 @@ class _Methods:
         raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 
-_METHODS = ("__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__")
+_MEMBERS = ("__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__",
+            "__dataclass_fields__")  # fmt: skip

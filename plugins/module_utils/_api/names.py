@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Collection
 
 _SIMILARITY = 0.7
@@ -21,6 +20,8 @@ def nearest_name(name: str, known: Collection[str]) -> str | None:
     if not wanted:
         return None
     longer = [one for one in folded if one.startswith(wanted)]
+    import difflib  # only a mistake needs it
+
     near = longer or difflib.get_close_matches(wanted, folded, 1, _SIMILARITY)
     return folded[min(near, key=len)] if near else None
 

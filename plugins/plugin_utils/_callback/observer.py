@@ -17,6 +17,7 @@ from ansible.template import Templar
 from ansible.utils.vars import load_extra_vars
 
 from .._config import check_options
+from .._outbox.launch import CourierProcess
 from .compat import parse_failure, read_counters
 from .executor import read_playbook_end
 from .playbooks import PlaybookFile
@@ -42,8 +43,8 @@ class Observer:
         self._loader: Any = None
         self._playbooks = 0
 
-    def start(self, playbook: Any) -> None:
-        """Report the start of a playbook."""
+    def start(self, playbook: Any, courier: CourierProcess | None = None) -> None:
+        """Report the start of a playbook. ``courier``: one that was started for it already."""
         if not is_new_playbook(playbook):
             return
         path = str(playbook._file_name or "")
@@ -66,6 +67,7 @@ class Observer:
             bool(context.CLIARGS.get("check")),
             extra,
             self._render(extra),
+            courier,
         )
 
     def remember(self, result: Any) -> None:

@@ -34,8 +34,9 @@ from .._deployment.events import Naming
 from .._deployment.facts import RUN_ID_VARIABLE, collect_facts
 from .._deployment.options import check_id
 from .._deployment.provenance import parse_provenance
+from .._outbox.courier_settings import CourierSettings
 from .._outbox.destination import given_destination, select
-from .._outbox.launch import CourierSettings
+from .._outbox.launch import CourierProcess
 from .._outbox.overdue import OverdueLimit
 from .._outbox.records import events_record, overdue_record
 from .._outbox.storage import Outbox
@@ -136,9 +137,11 @@ class Reporter:
         check_mode: bool,
         extra_vars: Mapping[str, Any],
         render: Render,
+        courier: CourierProcess | None = None,
     ) -> None:
         """Report the start of ``playbook``, the ``number``-th of the command line.
 
+        ``courier``: one that was started for it already; None starts one.
         If anything goes wrong after the start is written, it is taken back: a start without a
         run would be reported as lost later.
         """
@@ -155,12 +158,19 @@ class Reporter:
             outbox.prepare()
             self._announce(outbox)
             deployment = self._with_previous(deployment, outbox)
-            self._begin(deployment, OutboxWriter(outbox, settings), settings.destination)
+            writer = OutboxWriter(outbox, settings)
+            self._begin(deployment, writer, settings.destination, courier)
         except CloudMonitorError as exc:
             self._is_off = True
             self._warn(f"this run is not reported. {exc.brief}")
 
-    def _begin(self, deployment: Deployment, writer: OutboxWriter, destination: str) -> None:
+    def _begin(
+        self,
+        deployment: Deployment,
+        writer: OutboxWriter,
+        destination: str,
+        courier: CourierProcess | None,
+    ) -> None:
         """Write the start and have it delivered. Raises CloudMonitorError."""
         start = events_record(deployment, self._naming, self._started.wall)
         run = run_record(deployment, self._naming, destination)
@@ -170,7 +180,7 @@ class Reporter:
             writer.open(deployment.id, run, start)
             self._environ[RUN_ID_VARIABLE] = deployment.id
             self._deployment, self._writer = deployment, writer
-            self._start_courier(writer)
+            self._start_courier(writer, courier)
         except BaseException:  # also Ctrl-C
             # With a courier, it is a run like any other, and its end is reported.
             if not writer.has_courier:
@@ -178,9 +188,9 @@ class Reporter:
                 writer.discard()
             raise
 
-    def _start_courier(self, writer: OutboxWriter) -> None:
+    def _start_courier(self, writer: OutboxWriter, courier: CourierProcess | None) -> None:
         try:
-            writer.start_courier()
+            writer.hand_over(courier or CourierProcess(self._options["outbox"]))
         except Exception as exc:
             why = exc.strerror if isinstance(exc, OSError) else None
             self._warn(

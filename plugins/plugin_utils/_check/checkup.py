@@ -36,8 +36,9 @@ from .._deployment.content import Deployment
 from .._deployment.events import Naming
 from .._deployment.provenance import parse_provenance
 from .._openapi.task import make_client
+from .._outbox.courier_settings import CourierSettings
 from .._outbox.destination import given_destination, select
-from .._outbox.launch import CourierSettings, ProbeResult, probe
+from .._outbox.probe import ProbeResult, probe
 from .._outbox.records import events_record
 from .findings import (
     NOTE,

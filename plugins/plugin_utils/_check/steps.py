@@ -36,7 +36,7 @@ from ...module_utils._api.transport import (
     own_address,
 )
 from .._outbox.flush import count
-from .._outbox.launch import ProbeResult
+from .._outbox.probe import ProbeResult
 from .._outbox.storage import Outbox, OutboxError
 from .findings import NOTE, OK, SKIPPED, WRONG, Attempt, Finding, error_finding
 from .settings import without_password

@@ -26,12 +26,11 @@ from ...module_utils._api.errors import CloudMonitorError, DeliveryError, Outcom
 from ...module_utils._api.event import Event
 from ...module_utils._api.frozen import frozen
 from .._deployment.clock import Moment, present_moment
+from .courier_settings import CourierSettings
 from .delivery import Delivery
-from .launch import CourierSettings, report_to_probe
 from .log import Attempt, LogDecision, event_count
 from .orphans import adopt
 from .pace import OrphanPace, Pace
-from .self_test import run_self_test
 from .sender import Sender
 from .signals import CourierSignals, Terminated
 from .status import DeliveryStatus
@@ -427,13 +426,16 @@ def _description(exc: Exception) -> str:
     return (isinstance(exc, OSError) and exc.strerror) or type(exc).__name__
 
 
-def main(text: str) -> None:
-    """Run a courier with the settings in ``text``, which were on standard input."""
-    settings = CourierSettings.parse(text)
+def main(text: str, lock: int = -1) -> None:
+    """Run a courier with the settings in ``text`` and the file descriptor of the run's lock."""
+    settings = replace(CourierSettings.parse(text), lock=lock)
     if settings.self_test:
+        from .probe import report_to_probe
+        from .self_test import run_self_test
+
         report_to_probe(run_self_test(settings))
         return
-    # The callback has closed its end; keep nothing open but the lock.
+    # Ansible has closed its end; keep nothing open but the lock.
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.close(null)

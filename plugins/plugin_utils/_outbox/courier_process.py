@@ -24,26 +24,48 @@ def merged_path(given: list[str], own: list[str], script_folder: str) -> list[st
 
 
 def main() -> None:
-    """Run the courier with the settings that come over standard input, as one line of JSON."""
+    """Run the courier: import it, then wait for its settings.
+
+    Both come over standard input, as one line of JSON each: first where to import from, later the
+    settings, with the file descriptor of the run's lock.
+    """
     here = os.path.realpath(__file__)
     sys.path[:] = merged_path([], sys.path, os.path.dirname(here))
     # Imported only now, because the script's folder was in the way.
     import json
+    import socket
     import types
     from importlib.machinery import SourceFileLoader
 
     # "ansible-galaxy collection verify" takes a __pycache__ for a change to the collection.
     sys.dont_write_bytecode = True
-    text = sys.stdin.read()
-    settings = json.loads(text)
-    sys.path[:] = merged_path(settings["import_path"], sys.path, os.path.dirname(here))
-    code_cache = types.ModuleType("code_cache")
-    code_cache.__file__ = os.path.join(os.path.dirname(here), "code_cache.py")
-    loader = SourceFileLoader("code_cache", code_cache.__file__)
-    loader.exec_module(code_cache)
-    # The self-test of the check writes nothing.
-    outbox = None if settings.get("self_test") else settings.get("outbox")
-    code_cache.import_file("plugin_utils._outbox.courier", outbox).main(text)
+    received = b""
+    descriptors: list[int] = []
+
+    def next_line() -> str:
+        """Return what comes next, an empty text at the end."""
+        nonlocal received
+        while b"\n" not in received:
+            # A descriptor is lost if the data that it comes with is read in another way.
+            data, new, _flags, _address = socket.recv_fds(connection, 65_536, 1)
+            if not data:
+                return ""
+            received += data
+            descriptors.extend(new)
+        line, _separator, received = received.partition(b"\n")
+        return line.decode("ascii")
+
+    with socket.socket(fileno=os.dup(0)) as connection:
+        start = json.loads(next_line())
+        sys.path[:] = merged_path(start["import_path"], sys.path, os.path.dirname(here))
+        code_cache = types.ModuleType("code_cache")
+        code_cache.__file__ = os.path.join(os.path.dirname(here), "code_cache.py")
+        loader = SourceFileLoader("code_cache", code_cache.__file__)
+        loader.exec_module(code_cache)
+        courier = code_cache.import_file("plugin_utils._outbox.courier", start["outbox"])
+        settings = next_line()
+    if settings:  # otherwise the run is not reported, or Ansible has ended
+        courier.main(settings, *descriptors)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from configparser import ConfigParser, Error
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from ...module_utils._api.credentials import Credentials, shown_id
@@ -40,14 +39,15 @@ _ASK = "chain:"
 _KEY = "key:"
 _MAX_BYTES = 1_048_576
 # What a JSON or ini file that is no configuration can raise.
-_UNUSABLE = (Error, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+_UNUSABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 # Returns the text of a regular file, None when there is no such file. Raises ValueError when
 # the file is too long to be read.
 Read = Callable[[str], "str | None"]
 
 
-class Choice(NamedTuple):
+@frozen
+class Choice:
     """A provider of the chain that is configured, and the destination of its credentials.
 
     ``certain`` is False when the provider may not be there, or may find a permanent key whose id
@@ -254,13 +254,18 @@ def _cli_profile(text: str, path: str, environ: Mapping[str, str]) -> Choice | N
 
 def _ini_profile(text: str, path: str, environ: Mapping[str, str]) -> Choice | None:
     """Return the choice of ``credentials.ini``."""
+    from configparser import ConfigParser, Error  # few runs need it
+
     parser = ConfigParser()
-    parser.read_string(text)
-    # The chain reads all sections, and passes over the file if one of them is unusable.
-    sections = {
-        name: {key: value.partition("#")[0].strip() for key, value in parser.items(name)}
-        for name in parser.sections()
-    }
+    try:
+        parser.read_string(text)
+        # The chain reads all sections, and passes over the file if one of them is unusable.
+        sections = {
+            name: {key: value.partition("#")[0].strip() for key, value in parser.items(name)}
+            for name in parser.sections()
+        }
+    except Error as exc:
+        raise ValueError(f"{path} is no configuration") from exc
     name = environ.get("ALIBABA_CLOUD_PROFILE", "default")
     profile = sections[name]
     kind, place = profile.get("type"), f"profile:{path}#{name}"

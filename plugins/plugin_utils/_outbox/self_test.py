@@ -9,7 +9,8 @@ import os
 import sys
 
 from ...module_utils._api.errors import CloudMonitorError
-from .launch import CourierSettings, ProbeResult
+from .courier_settings import CourierSettings
+from .probe import ProbeResult
 from .sender import Sender
 from .storage import Outbox, OutboxError
 

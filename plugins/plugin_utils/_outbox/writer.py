@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from ...module_utils._api.endpoint import shown_endpoint
 from ...module_utils._api.frozen import frozen
 from .._deployment.events import Naming
+from .courier_settings import CourierSettings
 from .end_of_run import Decision, decide, warning
-from .launch import CourierSettings, spawn
+from .launch import CourierProcess
 from .liveness import host_identity, process_mark
 from .records import RunRecord, finish_content
 from .status import DeliveryStatus
@@ -54,7 +54,7 @@ class OutboxWriter:
         self._outbox = outbox
         self._settings = settings
         self._folder: Folder | None = None
-        self._courier: subprocess.Popen[bytes] | None = None
+        self._courier: CourierProcess | None = None
         self._lock: int | None = None
         self._dead_letters_before = 0
         self.history_problem: str | None = None
@@ -99,7 +99,8 @@ class OutboxWriter:
             ) from exc
         if self.history_problem is not None:  # on a full disk, the reserve is free now
             self._add_to_history(finish)
-        self._wake()
+        if self._courier is not None:
+            self._courier.wake(WAKE_SIGNAL)
         if finish is not None:  # while the courier sends it
             self._outbox.history.update_current()
 
@@ -130,7 +131,7 @@ class OutboxWriter:
 
     @property
     def has_courier(self) -> bool:
-        """Whether a courier was started."""
+        """Whether a courier delivers this deployment."""
         return self._courier is not None
 
     def discard(self) -> None:
@@ -142,12 +143,14 @@ class OutboxWriter:
                 folder.remove()
         self._release_lock()
 
-    def start_courier(self) -> None:
-        """Start the process that delivers; it takes over the lock. Raises OSError."""
+    def hand_over(self, courier: CourierProcess) -> None:
+        """Let a courier deliver what is written; it takes over the lock. Raises OSError."""
         folder, lock = self._opened, self._lock
         if lock is None:
-            raise RuntimeError("the courier has been started before")
-        self._courier = spawn(self._settings.for_run(self._outbox.root, folder.name, lock))
+            raise RuntimeError("a courier has the lock already")
+        settings = self._settings.for_run(self._outbox.root, folder.name, lock)
+        courier.hand_over(settings.plain(), lock)
+        self._courier = courier
         # From here on the courier alone has the lock; workers forked later must not inherit it.
         self._release_lock()
 
@@ -164,7 +167,7 @@ class OutboxWriter:
         begin = time.monotonic()
         while True:
             # Asked first: a courier that has delivered everything removes the folder, then ends.
-            courier_is_alive = self._courier is not None and self._courier.poll() is None
+            courier_is_alive = self._courier is not None and self._courier.is_alive
             delivered = not self._folder.exists()
             status = DeliveryStatus.parse(self._folder.status())
             decision = decide(
@@ -184,8 +187,8 @@ class OutboxWriter:
 
     def abandon(self) -> None:
         """Part with the courier without Python's warning about a process that still runs."""
-        if self._courier is not None and self._courier.returncode is None:
-            self._courier.returncode = 0
+        if self._courier is not None:
+            self._courier.abandon()
 
     @property
     def _opened(self) -> Folder:
@@ -224,11 +227,6 @@ class OutboxWriter:
     ) -> WaitResult:
         text = warning(decision, brief, self._outbox.root, self._outbox.dead, limit)
         return WaitResult(decision, text, detail)
-
-    def _wake(self) -> None:
-        if self._courier is not None and self._courier.poll() is None:
-            with contextlib.suppress(OSError):
-                os.kill(self._courier.pid, WAKE_SIGNAL)
 
 
 def run_record(deployment: Any, naming: Naming, destination: str) -> RunRecord:

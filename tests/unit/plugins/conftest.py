@@ -24,10 +24,10 @@ from cloudmonitor_receiver import Credential, Receiver
 from ansible_collections.aliops.cloudmonitor.plugins.action import setup_check
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check import reader
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.checkup import Checkup
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.launch import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.courier_settings import (
     CourierSettings,
-    ProbeResult,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.probe import ProbeResult
 
 KEY_ID = "LTAI5tUnitSetup"
 SECRET = "unit-canary-secret"

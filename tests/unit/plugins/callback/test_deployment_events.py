@@ -27,6 +27,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._options impor
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.observer import (
     Observer,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import launch
 
 SECRET = "canary-in-an-error"
 DOCUMENTED: dict[str, Any] = yaml.safe_load(deployment_events.DOCUMENTATION)
@@ -174,7 +175,7 @@ def test_an_ad_hoc_command_is_not_reported_and_imports_nothing_more(
 
 @pytest.mark.parametrize("is_broken", [False, True])
 def test_the_observer_is_imported_from_the_cache_or_as_ansible_does_it(
-    callback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_broken: bool
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_broken: bool
 ) -> None:
     asked = []
 
@@ -182,14 +183,39 @@ def test_the_observer_is_imported_from_the_cache_or_as_ansible_does_it(
         asked.append((name, outbox))
         if is_broken:
             raise RuntimeError(SECRET)
-        return SimpleNamespace(Observer=lambda *given: given)
+        return SimpleNamespace(Observer=None)
 
     monkeypatch.setattr(deployment_events, "import_file", import_file)
-    callback._load_name, callback._plugin_options = "name", {"outbox": str(tmp_path)}
-    found = callback._new_observer()
+    found = deployment_events._import("plugin_utils._callback.observer", str(tmp_path))
 
     assert asked == [("plugin_utils._callback.observer", str(tmp_path))]
-    assert isinstance(found, Observer) == is_broken
+    assert found.Observer is (Observer if is_broken else None)
+
+
+class Idle:
+    """An observer that reports nothing."""
+
+    def __init__(self) -> None:
+        self.couriers: list[Any] = []
+
+    def start(self, _playbook: Any, *couriers: Any) -> None:
+        self.couriers += couriers
+
+
+def test_a_courier_is_started_for_the_first_playbook_and_ends_if_nothing_is_reported(
+    callback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    idle = Idle()
+    files = {"launch": launch, "observer": SimpleNamespace(Observer=lambda *_given: idle)}
+    monkeypatch.setattr(
+        deployment_events, "import_file", lambda name, _outbox: files[name.rpartition(".")[2]]
+    )
+    callback._load_name, callback._plugin_options = "name", {"outbox": str(tmp_path)}
+    callback.v2_playbook_on_start(Playbook())
+    callback.v2_playbook_on_start(Playbook())
+
+    [courier] = idle.couriers
+    assert courier.process.returncode is not None
     assert callback.warnings == []
 
 

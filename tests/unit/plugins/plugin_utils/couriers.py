@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +27,11 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.cl
     present_moment,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.courier import Courier
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.launch import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.courier_settings import (
     CourierSettings,
+)
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.launch import (
+    CourierProcess,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.signals import (
     CourierSignals,
@@ -80,20 +83,15 @@ class Run:
         self.folder: Folder = self.writer._folder
 
     def start(self) -> subprocess.Popen[bytes]:
-        self.writer.start_courier()
-        assert self.writer._courier is not None
-        self.courier: subprocess.Popen[bytes] = self.writer._courier
+        courier = CourierProcess(str(self.folder.path.parents[1]))
+        self.writer.hand_over(courier)
+        self.courier: subprocess.Popen[bytes] = courier.process
         return self.courier
 
     def start_thread(self, parent: int | None = None) -> CourierThread:
         """Start the courier in this process; -1 as ``parent`` if Ansible has ended."""
-        lock = self.writer._lock
-        assert lock is not None
-        root = self.folder.path.parents[1]
-        settings = self.writer._settings.for_run(root, self.folder.name, lock)
-        courier = CourierThread(settings, parent)
-        self.writer._courier = cast(Any, courier)
-        self.writer._release_lock()
+        courier = CourierThread(parent)
+        self.writer.hand_over(cast(Any, courier))
         return courier
 
     def finish(self, status: str = "succeeded") -> None:
@@ -165,9 +163,6 @@ class CourierThread:
     For tests in which the process does not matter: to start one takes 0.3 s of processor time.
     """
 
-    pid = 2**30  # no process has this number, so a signal reaches nobody
-    returncode: int | None = None
-
     class _Stopped(BaseException):
         pass
 
@@ -179,20 +174,31 @@ class CourierThread:
                 raise CourierThread._Stopped
             super().wait(seconds)
 
-    def __init__(self, settings: CourierSettings, parent: int | None = None) -> None:
+    def __init__(self, parent: int | None = None) -> None:
         self._signals = self._Signals()
-        # The writer closes its descriptor when the courier has the lock.
-        settings = replace(settings, lock=os.dup(settings.lock), parent=parent or os.getppid())
-        self._courier = Courier(settings, self._signals)
+        self._parent = parent or os.getppid()
         self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def hand_over(self, settings: Mapping[str, object], lock: int) -> None:
+        parsed = CourierSettings.parse(json.dumps(settings))
+        # The writer closes its descriptor when the courier has the lock.
+        parsed = replace(parsed, lock=os.dup(lock), parent=self._parent)
+        self._courier = Courier(parsed, self._signals)
         self._thread.start()
 
     def _run(self) -> None:
         with suppress(self._Stopped):
             self._courier.run()
 
-    def poll(self) -> int | None:
-        return None if self._thread.is_alive() else 0
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def wake(self, _number: signal.Signals) -> None:
+        pass
+
+    def abandon(self) -> None:
+        pass
 
     def join(self) -> None:
         """Wait until it has delivered everything."""
@@ -201,7 +207,8 @@ class CourierThread:
 
     def stop(self) -> None:
         self._signals.stopped = True
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
 
 _PARENT = """

@@ -9,7 +9,6 @@ import atexit
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -22,6 +21,9 @@ from ansible_collections.aliops.cloudmonitor.plugins.callback import deployment_
 from ansible_collections.aliops.cloudmonitor.plugins.doc_fragments.connection import (
     ModuleDocFragment,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback import (
+    reporter as reporter_file,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.playbooks import (
     PlaybookFile,
 )
@@ -31,12 +33,8 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._deployment.cl
     Moment,
     present_moment,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import (
-    writer as writer_file,
-)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.launch import (
-    CourierSettings,
-    spawn,
+    CourierProcess,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import Outbox
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import OutboxWriter
@@ -114,19 +112,19 @@ def scene_of(outbox: Outbox, url: str, monkeypatch: pytest.MonkeyPatch) -> Itera
     """Provide a Scene, and end its couriers afterwards."""
     monkeypatch.setattr(atexit, "register", lambda _function: None)
     here = Scene(outbox, url)
-    started: list[CourierThread | subprocess.Popen[bytes]] = []
-    real = OutboxWriter.start_courier
+    started: list[CourierProcess | CourierThread] = []
+    real = OutboxWriter.hand_over
 
-    def start_courier(writer: OutboxWriter) -> None:
+    def hand_over(writer: OutboxWriter, courier: CourierProcess) -> None:
         here.writers.append(writer)
-        real(writer)
+        real(writer, courier)
 
-    def start(settings: CourierSettings) -> CourierThread | subprocess.Popen[bytes]:
-        started.append(spawn(settings) if here.in_processes else CourierThread(settings))
+    def start(outbox: str) -> CourierProcess | CourierThread:
+        started.append(CourierProcess(outbox) if here.in_processes else CourierThread())
         return started[-1]
 
-    monkeypatch.setattr(OutboxWriter, "start_courier", start_courier)
-    monkeypatch.setattr(writer_file, "spawn", start)
+    monkeypatch.setattr(OutboxWriter, "hand_over", hand_over)
+    monkeypatch.setattr(reporter_file, "CourierProcess", start)
     try:
         yield here
     finally:
@@ -135,9 +133,9 @@ def scene_of(outbox: Outbox, url: str, monkeypatch: pytest.MonkeyPatch) -> Itera
                 courier.stop()
                 continue
             with suppress(ProcessLookupError, ChildProcessError):
-                os.kill(courier.pid, signal.SIGKILL)
-                os.waitpid(courier.pid, 0)
-            courier.returncode = 0
+                os.kill(courier.process.pid, signal.SIGKILL)
+                os.waitpid(courier.process.pid, 0)
+            courier.abandon()
 
 
 def contents(receiver: Receiver, name: str) -> list[dict[str, Any]]:

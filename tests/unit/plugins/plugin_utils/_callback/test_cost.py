@@ -35,8 +35,8 @@ BASE = {
     "module_utils._api": "connection credentials deadline endpoint errors event frozen names paths"
     " redact timestamp",
     "plugin_utils._deployment": "ci clock content events facts git options provenance",
-    "plugin_utils._outbox": "announced current dead_letters destination files history launch"
-    " liveness overdue records status storage",
+    "plugin_utils._outbox": "announced courier_settings current dead_letters destination files"
+    " history launch liveness overdue records status storage",
 }
 CALLBACK = {
     **BASE,
@@ -54,7 +54,7 @@ COURIER = {
     " names paths proxy redact response signature sockets timestamp transport",
     "plugin_utils._deployment": "clock content events",
     "plugin_utils._outbox": BASE["plugin_utils._outbox"] + " courier delivery log orphans pace"
-    " self_test sender signals waiting_time",
+    " sender signals waiting_time",
 }
 # Packages that are not Python's: requests, and those that it imports itself.
 REQUESTS = {"requests", "urllib3", "idna", "certifi", "charset_normalizer", "chardet", "socks",

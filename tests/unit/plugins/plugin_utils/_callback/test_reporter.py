@@ -445,8 +445,9 @@ def test_nothing_more_is_reported_after_giving_up(scene: Scene, receiver: Receiv
 
     until(lambda: receiver.events)
     assert len(scene.writers) == 1
-    assert scene.writers[0]._courier is not None
-    assert scene.writers[0]._courier.poll() is not None, "Python says nothing about it at exit"
+    courier = scene.writers[0]._courier
+    assert courier is not None
+    assert courier.process.poll() is not None, "Python says nothing about it at exit"
     assert FINISH not in names_of(receiver.events)
 
 
@@ -457,7 +458,7 @@ def test_a_courier_of_an_earlier_playbook_is_reaped_or_reported_as_gone(scene: S
     [writer] = scene.writers
     assert writer._courier is not None
 
-    assert writer._courier.poll() is not None, "no ResourceWarning about it at exit"
+    assert writer._courier.process.poll() is not None, "no ResourceWarning about it at exit"
 
 
 def test_the_outbox_is_found_below_a_folder_that_is_not_there_yet(

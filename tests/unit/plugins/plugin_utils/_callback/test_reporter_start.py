@@ -14,6 +14,9 @@ from cloudmonitor_receiver import Receiver
 
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback import reporter
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._callback.reporter import Reporter
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.launch import (
+    CourierProcess,
+)
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storage import (
     Folder,
     Outbox,
@@ -134,10 +137,10 @@ def test_an_id_with_a_control_character_is_one_warning_before_anything_is_writte
 def test_a_courier_that_cannot_be_started_costs_no_event(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def failing(_writer: OutboxWriter) -> None:
+    def failing(_writer: OutboxWriter, _courier: CourierProcess) -> None:
         raise error
 
-    monkeypatch.setattr(OutboxWriter, "start_courier", failing)
+    monkeypatch.setattr(OutboxWriter, "hand_over", failing)
     reporter = scene.reporter()
     scene.start(reporter)
     [warning] = scene.warnings
@@ -152,10 +155,10 @@ def test_a_courier_that_cannot_be_started_costs_no_event(
 def test_an_interrupt_before_the_courier_is_there_takes_the_start_back(
     scene: Scene, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    def failing(_writer: OutboxWriter) -> None:
+    def failing(_writer: OutboxWriter, _courier: CourierProcess) -> None:
         raise error
 
-    monkeypatch.setattr(OutboxWriter, "start_courier", failing)
+    monkeypatch.setattr(OutboxWriter, "hand_over", failing)
     one = scene.reporter()
     with pytest.raises(type(error)):
         scene.start(one)
@@ -167,13 +170,13 @@ def test_an_interrupt_before_the_courier_is_there_takes_the_start_back(
 def test_an_interrupt_after_the_courier_is_there_is_the_end_of_a_run(
     scene: Scene, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = OutboxWriter.start_courier
+    real = OutboxWriter.hand_over
 
-    def interrupted(writer: OutboxWriter) -> None:
-        real(writer)
+    def interrupted(writer: OutboxWriter, courier: CourierProcess) -> None:
+        real(writer, courier)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(OutboxWriter, "start_courier", interrupted)
+    monkeypatch.setattr(OutboxWriter, "hand_over", interrupted)
     one = scene.reporter()
     with pytest.raises(KeyboardInterrupt):
         scene.start(one)

@@ -20,10 +20,10 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.checkup
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.reader import (
     read_settings,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.launch import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.courier_settings import (
     CourierSettings,
-    ProbeResult,
 )
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.probe import ProbeResult
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.conftest import KEY_ID
 
 

@@ -40,7 +40,7 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._check.steps i
     check_signature,
     courier_findings,
 )
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.launch import ProbeResult
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.probe import ProbeResult
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     left_behind,
     new_outbox,

@@ -441,7 +441,7 @@ def test_a_folder_that_somebody_deletes_does_no_harm(outbox: Outbox, receiver: R
         until(lambda: len(receiver.requests) >= 1)
         run.folder.path.rename(outbox.root / "gone")  # at once: the courier writes into it
         receiver.wait_for(1)
-        assert courier.poll() is None
+        assert courier.is_alive
 
 
 def test_the_secret_is_only_in_the_memory_of_the_courier(

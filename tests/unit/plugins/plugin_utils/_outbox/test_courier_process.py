@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,21 +17,25 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox import
 
 SCRIPT = Path(courier_process.__file__)
 # Enough to import the courier, and no more.
-NO_SETTINGS = '{"import_path": []}'
+NO_SETTINGS = '{"import_path": [], "outbox": null}\n{}\n'
 
 
 def _python(*command: str, settings: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *command],
-        input=settings,
-        text=True,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    ours, theirs = socket.socketpair()
+    with theirs, ours:
+        ours.sendall(settings.encode())
+        ours.shutdown(socket.SHUT_WR)
+        return subprocess.run(
+            [sys.executable, *command],
+            stdin=theirs.fileno(),
+            text=True,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
 
 
-@pytest.mark.parametrize("settings", ["", "{}"])
+@pytest.mark.parametrize("settings", ["", "{}", "{}\n"])
 def test_unusable_settings_end_it_at_once(settings: str) -> None:
     done = _python(str(SCRIPT), settings=settings)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cloudmonitor_receiver import Receiver
 
-from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.launch import (
+from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.courier_settings import (
     CourierSettings,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.self_test import (
