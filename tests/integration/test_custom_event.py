@@ -194,7 +194,7 @@ def test_a_target_reports_with_a_temporary_key_or_says_why_it_cannot(
 ) -> None:
     shadow = tmp_path / "shadow"
     shadow.mkdir()
-    (shadow / "requests.py").write_text("raise ImportError('No module named requests')\n")
+    (shadow / "urllib3.py").write_text("raise ImportError('made to fail')\n")
     temporary = {
         "alicloud_access_key": "STS." + KEY_ID,
         "alicloud_secret_key": SECRET,

@@ -23,12 +23,12 @@ _PORT = re.compile(r"[0-9]{1,5}")
 
 
 def has_socks() -> bool:
-    """Return whether PySocks, which requests needs for SOCKS proxies, is installed."""
+    """Return whether PySocks, which urllib3 needs for SOCKS proxies, is installed."""
     return find_spec("socks") is not None
 
 
-def proxies_for(url: str, environ: Mapping[str, str], socks: bool | None = None) -> dict[str, str]:
-    """Return the proxies of ``url`` in the form of requests.
+def proxy_for(url: str, environ: Mapping[str, str], socks: bool | None = None) -> str | None:
+    """Return the URL of the proxy for ``url``, None for none.
 
     Variables in lower case take precedence. ``socks``: whether SOCKS proxies can be used
     (default: if PySocks is installed). Raises ConfigurationError for a proxy that cannot be used.
@@ -36,14 +36,14 @@ def proxies_for(url: str, environ: Mapping[str, str], socks: bool | None = None)
     parts = urlsplit(url)
     port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
     if is_exempt(parts.hostname or "", port, environ.get("no_proxy") or environ.get("NO_PROXY")):
-        return {}
+        return None
     for scheme in (parts.scheme, "all"):
         variable = scheme + "_proxy"
         for name in (variable, variable.upper()):
             value = environ.get(name, "").strip()
             if value:
-                return {parts.scheme: _proxy_url(name, value, socks)}
-    return {}
+                return _proxy_url(name, value, socks)
+    return None
 
 
 def is_exempt(host: str, port: int | None, no_proxy: str | None) -> bool:

@@ -1,29 +1,35 @@
 # Copyright (c) aliops.cloudmonitor contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one file that does HTTP: sends a signed request with requests and returns the answer."""
+"""The one file that does HTTP: sends a signed request with urllib3 and returns the answer.
+
+urllib3 and the certificates of certifi come with requests, the package to install. A session of
+requests would add nothing here, and takes as long to import as urllib3.
+"""
 
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import socket
 import threading
 import time
 import traceback
 from typing import Any, Callable, Iterator, Mapping
+from urllib.parse import unquote, urlsplit
 
 from .._version import VERSION
 from .connection import Connection, check_ca_path
 from .deadline import DeadlineExceeded, within
 from .endpoint import RESOURCE
-from .proxy import proxies_for
+from .proxy import proxy_for
 from .redact import without_userinfo
 from .response import Response
 from .sockets import ANSWER_LIMIT, SocketWatch
 
 try:
-    import requests
+    import certifi
     import urllib3
 
     REQUESTS_IMPORT_ERROR: str | None = None
@@ -38,6 +44,8 @@ IDLE_SECONDS = 2.0
 # The service answers with some fifty bytes; more than this is something else.
 _BODY_LIMIT = 65_536
 _LENGTH = re.compile(r"[0-9]{1,18}")
+# http.client also sends a value that continues on a second line.
+_HEADER_VALUE = re.compile(r"(?:\S[^\r\n]*)?")
 
 
 class TransportError(Exception):
@@ -94,10 +102,10 @@ class Transport:
         self._url = connection.endpoint + resource
         self._answer_limit = answer_limit
         self._timeout = connection.timeout
-        self._verify: Any = (connection.ca_path or True) if connection.validate_certs else False
-        self._proxies = proxies_for(self._url, environ)
+        self._tls = _tls_options(connection)
+        self._proxy = proxy_for(self._url, environ)
         self._monotonic = monotonic
-        self._session: _Session | None = None
+        self._pool: _WatchedPool | None = None
         self._idle_since = 0.0
         # The thread of an earlier attempt that still waits for a name look-up.
         self._abandoned: threading.Thread | None = None
@@ -111,14 +119,12 @@ class Transport:
         """
         url = f"{self._url}?{query}" if query else self._url
         seconds = self._timeout - self._wait_for_abandoned()
-        session = self._ready_session()
+        pool = self._ready_pool()
         try:
-            return within(
-                seconds, lambda: self._post(session, url, headers, body), session.watch.expire
-            )
+            return within(seconds, lambda: self._post(pool, url, headers, body), pool.watch.expire)
         except DeadlineExceeded as exc:
-            self._session = None
-            if session.watch.resolving:
+            self._pool = None
+            if pool.watch.resolving:
                 self._abandoned = exc.thread
                 raise TransportError(
                     "timeout", f"the host name was not resolved within {self._timeout:g} s"
@@ -126,7 +132,7 @@ class Transport:
             raise TransportError(
                 "timeout", f"no complete answer within {self._timeout:g} s"
             ) from exc
-        except Exception as exc:  # requests, urllib3 and http.client raise many kinds
+        except Exception as exc:  # urllib3 and http.client raise many kinds
             raise _transport_error(exc, self._timeout) from exc
         finally:
             self._idle_since = self._monotonic()
@@ -147,90 +153,94 @@ class Transport:
         self._abandoned = None
         return min(self._monotonic() - began, self._timeout)
 
-    def _ready_session(self) -> _Session:
-        if self._session is None:
-            self._session = _Session(self._verify, self._proxies, self._answer_limit)
+    def _ready_pool(self) -> _WatchedPool:
+        if self._pool is None:
+            self._pool = _WatchedPool(self._tls, self._proxy, self._answer_limit)
         elif self._monotonic() - self._idle_since >= IDLE_SECONDS:
-            self._session.drop_connections()
-        return self._session
+            self._pool.drop_connections()
+        return self._pool
 
     def _post(
-        self, session: _Session, url: str, headers: Mapping[str, str], body: bytes
+        self, pool: _WatchedPool, url: str, headers: Mapping[str, str], body: bytes
     ) -> Response:
-        """Send in one session, on a new connection if the one that was kept open has ended."""
-        watch = session.watch
+        """Send once, on a new connection if the one that was kept open has ended."""
+        watch = pool.watch
         watch.begin()
         failed = True
         sent = {**headers, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         try:
             try:
-                response = session.post(url, sent, body, self._timeout)
+                response = pool.post(url, sent, body, self._timeout)
             except Exception as exc:
                 if watch.opened or watch.received or watch.expired or not _has_ended(exc):
                     raise
-                session.drop_connections()
-                response = session.post(url, sent, body, self._timeout)
+                pool.drop_connections()
+                response = pool.post(url, sent, body, self._timeout)
             failed = False
             return response
         finally:
             watch.end(failed)
 
 
-class _Session:
-    """One session of requests whose sockets are watched."""
+class _WatchedPool:
+    """The connections to one endpoint, whose sockets are watched."""
 
-    def __init__(self, verify: Any, proxies: Mapping[str, str], answer_limit: int) -> None:
+    def __init__(self, tls: Mapping[str, Any], proxy: str | None, answer_limit: int) -> None:
         self.watch = SocketWatch(max(ANSWER_LIMIT, answer_limit + _BODY_LIMIT))
         self._answer_limit = answer_limit
-        session: Any = requests.Session()
-        # Neither .netrc (it replaces Authorization) nor anything else from the surroundings.
-        session.trust_env = False
-        session.verify = verify
-        session.proxies = dict(proxies)
-        # Even when it does not follow a redirect, requests works out where it leads: it would
-        # read the whole body, of any length, and fail on a Location that is not a URL.
-        session.get_redirect_target = _no_target
-        for prefix in ("http://", "https://"):
-            session.mount(prefix, _watched_adapter(self.watch))
-        if verify is False:
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        self._session = session
+        self._manager = _pool_manager(proxy, tls)
+        _watch_pools(self._manager, self.watch)
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Response:
-        """Send once. Raises what requests and everything below it raises."""
-        with self._session.post(
+        """Send once. Raises ValueError, and what urllib3 and everything below it raises."""
+        for name, value in headers.items():
+            if not _HEADER_VALUE.fullmatch(value):
+                raise ValueError(f"the value of the header {name} cannot be sent")
+        answer = self._manager.urlopen(
+            "POST",
             url,
-            data=body,
-            headers=headers,
-            timeout=(timeout, timeout),
-            allow_redirects=False,
-            stream=True,
-        ) as answer:
+            body=body,
+            headers=dict(headers),
+            timeout=timeout,
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            decode_content=False,
+        )
+        try:
             content, complete = _read(answer, self._answer_limit)
             received = {name.lower(): value for name, value in answer.headers.items()}
-            return Response(answer.status_code, received, content, complete)
+            return Response(answer.status, received, content, complete)
+        finally:
+            answer.close()
 
     def drop_connections(self) -> None:
         """Close the connections that were kept open."""
-        self._session.close()
+        self._manager.clear()
 
 
-def _watched_adapter(watch: SocketWatch) -> Any:
-    """Return an adapter for requests whose connections are known to ``watch``."""
+def _tls_options(connection: Connection) -> dict[str, Any]:
+    """Return the options of urllib3 for TLS: the authorities of ``ca_path``, else of certifi."""
+    if not connection.validate_certs:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        return {"cert_reqs": "CERT_NONE"}
+    path = connection.ca_path or certifi.where()
+    place = "ca_cert_dir" if os.path.isdir(path) else "ca_certs"
+    return {"cert_reqs": "CERT_REQUIRED", place: path}
 
-    class Adapter(requests.adapters.HTTPAdapter):
-        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-            super().init_poolmanager(*args, **kwargs)
-            _watch_pools(self.poolmanager, watch)
 
-        def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
-            known = proxy in self.proxy_manager
-            manager = super().proxy_manager_for(proxy, **kwargs)
-            if not known:
-                _watch_pools(manager, watch)
-            return manager
+def _pool_manager(proxy: str | None, tls: Mapping[str, Any]) -> Any:
+    """Return what urllib3 opens connections with. ``proxy``: the URL of a proxy."""
+    if proxy is None:
+        return urllib3.PoolManager(**tls)
+    parts = urlsplit(proxy)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if parts.scheme.startswith("socks"):
+        from urllib3.contrib.socks import SOCKSProxyManager
 
-    return Adapter()
+        return SOCKSProxyManager(proxy, user or None, password or None, **tls)
+    headers = urllib3.make_headers(proxy_basic_auth=f"{user}:{password}") if user else None
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, **tls)
 
 
 def _watch_pools(manager: Any, watch: SocketWatch) -> None:
@@ -290,16 +300,12 @@ def _watched_connection(base: Any, watch: SocketWatch) -> Any:
     return type(base.__name__, (base,), members)
 
 
-def _no_target(_answer: Any) -> None:
-    return None
-
-
 def _read(answer: Any, limit: int) -> tuple[bytes, bool]:
     """Return the body, up to the limit, and whether all of it came."""
     content = bytearray()
     try:
         while len(content) <= limit:
-            part = answer.raw.read(8192, decode_content=False)
+            part = answer.read(8192, decode_content=False)
             if not part:
                 break
             content += part
@@ -312,22 +318,21 @@ def _read(answer: Any, limit: int) -> tuple[bytes, bool]:
 
 
 def _transport_error(exc: Exception, timeout: float) -> TransportError:
-    reason = _reason(exc)
-    if isinstance(exc, requests.exceptions.Timeout):
+    reason, errors = _reason(exc), urllib3.exceptions
+    # In urllib3 1.26, a failed connection is a subclass of a connection that took too long.
+    if isinstance(exc, errors.TimeoutError) and not isinstance(exc, errors.NewConnectionError):
         return TransportError("timeout", f"no answer within {timeout:g} s")
-    if isinstance(exc, requests.exceptions.SSLError):
+    if isinstance(exc, errors.SSLError):
         permanent = "CERTIFICATE_VERIFY_FAILED" in reason or "WRONG_VERSION" in reason
         return TransportError("tls", reason, permanent)
-    if isinstance(exc, requests.exceptions.ProxyError):
+    if isinstance(exc, errors.ProxyError):
         return TransportError("connection", f"the proxy failed: {reason}")
-    if _has_timed_out(exc):  # while sending, which requests reports as a broken connection
+    if _has_timed_out(exc):  # while sending, which urllib3 reports as a broken connection
         return TransportError("timeout", f"no answer within {timeout:g} s")
-    # An OSError itself, such as an unreadable ca_path, can be gone the next time. The exceptions
-    # of requests are subclasses of OSError.
-    passing: Any = OSError
-    if isinstance(exc, requests.exceptions.RequestException):
-        passing = requests.exceptions.ConnectionError
-    return TransportError("connection", reason, permanent=not isinstance(exc, passing))
+    # Anything else is about the request itself, and would be the same the next time.
+    can_pass = isinstance(exc, (OSError, errors.HTTPError))
+    is_invalid = isinstance(exc, (errors.LocationValueError, errors.InvalidHeader))
+    return TransportError("connection", reason, permanent=is_invalid or not can_pass)
 
 
 def _has_timed_out(exc: BaseException) -> bool:
@@ -342,13 +347,13 @@ def _has_ended(exc: BaseException) -> bool:
     """Return whether the network or the other side has ended the connection."""
     chain = list(_chain(exc))
     return any(isinstance(cause, OSError) for cause in chain) and not any(
-        isinstance(cause, (socket.timeout, TimeoutError, requests.exceptions.Timeout))
+        isinstance(cause, (socket.timeout, TimeoutError, urllib3.exceptions.TimeoutError))
         for cause in chain
     )
 
 
 def _chain(exc: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and all that caused it, however requests and urllib3 wrapped them."""
+    """Yield an exception and all that caused it, however urllib3 wrapped them."""
     pending: list[BaseException | None] = [exc]
     seen = set()
     while pending:

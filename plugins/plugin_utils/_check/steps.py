@@ -26,7 +26,7 @@ from ...module_utils._api.connection import Connection
 from ...module_utils._api.credentials import Credentials, shown_id
 from ...module_utils._api.errors import CloudMonitorError
 from ...module_utils._api.event import parse_event
-from ...module_utils._api.proxy import proxies_for
+from ...module_utils._api.proxy import proxy_for
 from ...module_utils._api.response import Response, SendResult, classify, clock_skew
 from ...module_utils._api.signature import CONTENT_TYPE, http_date, signed_headers
 from ...module_utils._api.transport import (
@@ -83,13 +83,17 @@ def check_signature() -> Finding:
 
 
 def check_library(import_error: str | None = REQUESTS_IMPORT_ERROR) -> Finding:
-    """Find requests, and its version. ``import_error``: the traceback of its import, if any."""
+    """Find requests with what it brings, and its version.
+
+    ``import_error``: the traceback of the import of urllib3 and certifi, if any.
+    """
     install = (
         f"Install it for the Python that runs Ansible: {sys.executable} -m pip install requests"
     )
     if import_error is not None:
         reason = import_error.strip().splitlines()[-1]
-        return Finding("requests", WRONG, f"cannot be imported ({reason[:200]})", install)
+        text = f"its urllib3 and certifi cannot be imported ({reason[:150]})"
+        return Finding("requests", WRONG, text, install)
     try:
         version = importlib.metadata.version("requests")
     except importlib.metadata.PackageNotFoundError:
@@ -180,7 +184,7 @@ def courier_findings(result: ProbeResult, key: Credentials) -> list[Finding]:
         )
         fix = "Set the AccessKey in the environment, or name one profile in ALIBABA_CLOUD_PROFILE."
         return [Finding("courier", WRONG, text, fix)]
-    text = f"starts in {result.seconds:.1f} s, imports requests and finds the AccessKey"
+    text = f"starts in {result.seconds:.1f} s, imports its packages and finds the AccessKey"
     return [Finding("courier", OK, text)]
 
 
@@ -246,10 +250,10 @@ def attempt(
         patient = replace(connection, retries=min(connection.retries, 1))
         address = connection.source_ip or own_address()
         Client(patient, credentials, recording, address).send(batches([event]))
-    proxies = proxies_for(connection.endpoint, environ)
+    proxy = proxy_for(connection.endpoint, environ)
     return Attempt(
         endpoint=connection.endpoint,
-        proxy=without_password(next(iter(proxies.values()))) if proxies else None,
+        proxy=without_password(proxy) if proxy else None,
         verdict=recording.verdict(redact),
         skew=recording.skew,
         signed=credentials is not None,

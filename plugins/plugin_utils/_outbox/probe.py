@@ -26,8 +26,8 @@ class ProbeResult:
     ``problem`` is None if it could deliver; otherwise it and ``advice`` are text for people, and
     ``option`` is the option that is wrong, None if there is no such option.
     ``access_key_id`` is the id of the AccessKey that it uses, None if it found none.
-    ``credentials_source``: ``options``, ``environment`` or ``chain``. ``requests_version``: the
-    version of requests that it imported. ``seconds``: the time that it took.
+    ``credentials_source``: ``options``, ``environment`` or ``chain``. ``seconds``: the time that it
+    took.
     """
 
     problem: str | None
@@ -35,7 +35,6 @@ class ProbeResult:
     option: str | None = None
     access_key_id: str | None = None
     credentials_source: str | None = None
-    requests_version: str | None = None
     seconds: float = 0.0
 
 

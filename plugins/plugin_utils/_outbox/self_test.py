@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from ...module_utils._api.errors import CloudMonitorError
 from .courier_settings import CourierSettings
@@ -17,7 +16,6 @@ from .storage import Outbox, OutboxError
 
 def run_self_test(settings: CourierSettings) -> ProbeResult:
     """Return whether this process could deliver. Sends nothing and writes nothing."""
-    requests_version = getattr(sys.modules.get("requests"), "__version__", None)
     try:
         sender = Sender(
             settings.connection,
@@ -30,12 +28,11 @@ def run_self_test(settings: CourierSettings) -> ProbeResult:
         if settings.outbox:
             _check_outbox(Outbox(settings.outbox))
     except CloudMonitorError as exc:
-        return ProbeResult(exc.problem, exc.advice, exc.option, requests_version=requests_version)
+        return ProbeResult(exc.problem, exc.advice, exc.option)
     return ProbeResult(
         problem=None,
         access_key_id=found.access_key_id,
         credentials_source=found.source,
-        requests_version=requests_version,
     )
 
 

@@ -176,8 +176,8 @@ class Sender:
     def _ready_transport(self) -> Transport:
         if REQUESTS_IMPORT_ERROR is not None:
             raise ConfigurationError(
-                "the Python package requests cannot be imported where events are delivered",
-                advice="Install it beside ansible-core.",
+                "urllib3 or certifi cannot be imported where events are delivered",
+                advice="Install requests, which brings them, beside ansible-core.",
             )
         if self._transport is None:
             self._transport = Transport(self._connection, self._environ)

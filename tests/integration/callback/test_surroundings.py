@@ -65,7 +65,7 @@ def test_packages_that_only_the_wrapper_of_ansible_knows(project: Project) -> No
     project.write("../store/alibabacloud_credentials/provider.py", STAND_IN)
     project.write("../bin/wrapper.py", WRAPPER.format(packages=str(packages)))
     # Of these, the courier must import none: they are the user's.
-    for name in ("json", "requests", "idna", "queue", "certifi"):
+    for name in ("json", "requests", "urllib3", "queue", "certifi"):
         project.write(f"{name}.py", "raise SystemExit('a file of the user was imported')\n")
     project.write("creds.ini", PROFILE)
     project.write("site.yml", [play(say())])

@@ -94,10 +94,10 @@ def test_it_says_of_each_setting_where_it_comes_from_and_shows_no_secret(
     assert "timeout in ansible.cfg applies to the callback and flush_outbox" in told.output
 
 
-def test_tags_strategy_become_and_inventory_leave_out_nothing_when_requests_is_missing(
+def test_tags_strategy_become_and_inventory_leave_out_nothing_when_urllib3_is_missing(
     project: Checked,
 ) -> None:
-    project.write("python/requests.py", "raise ImportError('made to fail')\n")
+    project.write("python/urllib3.py", "raise ImportError('made to fail')\n")
 
     told = project.check(
         "-i", "localhost,", "--tags", "deploy",

@@ -17,41 +17,41 @@ from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.errors im
 from ansible_collections.aliops.cloudmonitor.plugins.module_utils._api.proxy import (
     has_socks,
     is_exempt,
-    proxies_for,
+    proxy_for,
 )
 
 PROXY = "http://proxy.example:3128"
 
 
 @pytest.mark.parametrize(
-    ("url", "environ", "proxies"),
+    ("url", "environ", "proxy"),
     [
-        ("http://a.example", {}, {}),
-        ("http://a.example", {"http_proxy": PROXY}, {"http": PROXY}),
-        ("http://a.example", {"HTTP_PROXY": PROXY}, {"http": PROXY}),
-        ("http://a.example", {"http_proxy": PROXY, "HTTP_PROXY": "wrong"}, {"http": PROXY}),
-        ("http://a.example", {"http_proxy": "", "HTTP_PROXY": PROXY}, {"http": PROXY}),
-        ("http://a.example", {"https_proxy": PROXY}, {}),
-        ("https://a.example", {"https_proxy": PROXY, "http_proxy": "wrong"}, {"https": PROXY}),
-        ("https://a.example", {"all_proxy": PROXY}, {"https": PROXY}),
-        ("https://a.example", {"ALL_PROXY": "wrong", "https_proxy": PROXY}, {"https": PROXY}),
-        ("http://a.example", {"http_proxy": "proxy.example:3128"}, {"http": PROXY}),
-        ("http://a.example", {"http_proxy": PROXY, "no_proxy": "*"}, {}),
-        ("http://a.example", {"http_proxy": PROXY, "NO_PROXY": "a.example"}, {}),
-        ("http://A.Example", {"http_proxy": PROXY, "no_proxy": "a.EXAMPLE"}, {}),
-        ("http://a.example:80", {"http_proxy": PROXY, "no_proxy": "a.example:80"}, {}),
-        ("http://b.a.example", {"http_proxy": PROXY, "no_proxy": "x, a.example"}, {}),
-        ("http://b.a.example", {"http_proxy": PROXY, "no_proxy": ".a.example"}, {}),
-        ("http://ba.example", {"http_proxy": PROXY, "no_proxy": "a.example"}, {"http": PROXY}),
-        ("http://a.example", {"http_proxy": PROXY, "no_proxy": " , ,"}, {"http": PROXY}),
-        ("http://127.0.0.1:1", {"http_proxy": PROXY, "no_proxy": "127.0.0.1"}, {}),
-        ("http://[::1]:1", {"http_proxy": PROXY, "no_proxy": "::1"}, {}),
+        ("http://a.example", {}, None),
+        ("http://a.example", {"http_proxy": PROXY}, PROXY),
+        ("http://a.example", {"HTTP_PROXY": PROXY}, PROXY),
+        ("http://a.example", {"http_proxy": PROXY, "HTTP_PROXY": "wrong"}, PROXY),
+        ("http://a.example", {"http_proxy": "", "HTTP_PROXY": PROXY}, PROXY),
+        ("http://a.example", {"https_proxy": PROXY}, None),
+        ("https://a.example", {"https_proxy": PROXY, "http_proxy": "wrong"}, PROXY),
+        ("https://a.example", {"all_proxy": PROXY}, PROXY),
+        ("https://a.example", {"ALL_PROXY": "wrong", "https_proxy": PROXY}, PROXY),
+        ("http://a.example", {"http_proxy": "proxy.example:3128"}, PROXY),
+        ("http://a.example", {"http_proxy": PROXY, "no_proxy": "*"}, None),
+        ("http://a.example", {"http_proxy": PROXY, "NO_PROXY": "a.example"}, None),
+        ("http://A.Example", {"http_proxy": PROXY, "no_proxy": "a.EXAMPLE"}, None),
+        ("http://a.example:80", {"http_proxy": PROXY, "no_proxy": "a.example:80"}, None),
+        ("http://b.a.example", {"http_proxy": PROXY, "no_proxy": "x, a.example"}, None),
+        ("http://b.a.example", {"http_proxy": PROXY, "no_proxy": ".a.example"}, None),
+        ("http://ba.example", {"http_proxy": PROXY, "no_proxy": "a.example"}, PROXY),
+        ("http://a.example", {"http_proxy": PROXY, "no_proxy": " , ,"}, PROXY),
+        ("http://127.0.0.1:1", {"http_proxy": PROXY, "no_proxy": "127.0.0.1"}, None),
+        ("http://[::1]:1", {"http_proxy": PROXY, "no_proxy": "::1"}, None),
     ],
 )
 def test_the_proxy_variables_mean_what_they_mean_elsewhere(
-    url: str, environ: dict[str, str], proxies: dict[str, str]
+    url: str, environ: dict[str, str], proxy: str | None
 ) -> None:
-    assert proxies_for(url, environ) == proxies
+    assert proxy_for(url, environ) == proxy
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_proxy_variables_mean_what_they_mean_elsewhere(
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
 def test_a_proxy_that_is_no_url_is_an_error_without_its_password(proxy: str, variable: str) -> None:
     with pytest.raises(ConfigurationError, match=variable) as caught:
-        proxies_for("http://a.example", {variable: proxy})
+        proxy_for("http://a.example", {variable: proxy})
 
     assert "hun" not in str(caught.value)
     assert "ada" not in str(caught.value)
@@ -146,8 +146,8 @@ def test_an_entry_with_a_port_applies_to_that_port_only(entry: str, host: str) -
 def test_the_port_of_a_url_has_the_default_of_its_scheme(url: str, no_proxy: str) -> None:
     environ = {"all_proxy": PROXY, "no_proxy": no_proxy}
 
-    assert proxies_for(url, environ) == {}
-    assert proxies_for(url, {**environ, "no_proxy": no_proxy + "0"}) != {}
+    assert proxy_for(url, environ) is None
+    assert proxy_for(url, {**environ, "no_proxy": no_proxy + "0"}) == PROXY
 
 
 @pytest.mark.parametrize("port", ["a.example:x", "a.example:", "a.example:99999999"])
@@ -167,19 +167,19 @@ def test_a_socks_proxy_without_its_library_is_an_error_that_names_the_library(
 ) -> None:
     proxy = f"{scheme}://ada:hunter2@proxy.example:1080"
     with pytest.raises(ConfigurationError) as caught:
-        proxies_for("https://a.example", {variable: proxy}, socks=False)
+        proxy_for("https://a.example", {variable: proxy}, socks=False)
 
     assert caught.value.option == variable
     assert "pip install PySocks" in caught.value.advice
     assert "hunter2" not in str(caught.value)
     assert "ada" not in str(caught.value)
-    assert proxies_for("https://a.example", {variable: proxy}, socks=True) == {"https": proxy}
+    assert proxy_for("https://a.example", {variable: proxy}, socks=True) == proxy
 
 
 def test_a_host_without_proxy_needs_no_library() -> None:
     environ = {"all_proxy": "socks5://proxy.example", "no_proxy": "a.example"}
 
-    assert proxies_for("https://a.example", environ, socks=False) == {}
+    assert proxy_for("https://a.example", environ, socks=False) is None
 
 
 def test_the_library_is_looked_for_by_its_name() -> None:
@@ -189,6 +189,6 @@ def test_the_library_is_looked_for_by_its_name() -> None:
 @pytest.mark.parametrize("scheme", ["ftp", "socks", "quic", "h" * 100])
 def test_a_proxy_of_another_kind_is_an_error_that_lists_the_kinds(scheme: str) -> None:
     with pytest.raises(ConfigurationError, match=r"all_proxy: .*http, https, socks4") as caught:
-        proxies_for("http://a.example", {"all_proxy": f"{scheme}://u:hunter2@127.0.0.1"})
+        proxy_for("http://a.example", {"all_proxy": f"{scheme}://u:hunter2@127.0.0.1"})
 
     assert "hunter2" not in str(caught.value)

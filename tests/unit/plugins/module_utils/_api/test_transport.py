@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import socket
+import subprocess
+from base64 import b64encode
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -185,7 +188,7 @@ def test_an_unknown_host_name_is_reported(monkeypatch: pytest.MonkeyPatch) -> No
     assert (error.kind, error.permanent) == ("connection", False)
 
 
-@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".com", "ü..b", "*"])
+@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".com", "ü..b"])
 def test_an_impossible_host_name_is_a_final_error(host: str) -> None:
     error = failed_post("http://" + host)
 
@@ -254,6 +257,22 @@ def test_a_proxy_of_the_given_environment_gets_the_request() -> None:
     assert heard[0].startswith(b"POST http://events.example/event/custom/upload HTTP/1.1\r\n")
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_gets_its_user_and_password_as_they_are(scheme: str) -> None:
+    heard: list[bytes] = []
+    refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    with serving(recording(heard, refusal)) as proxy:
+        address = proxy.url().replace("//", "//ada:hun%40ter%3A2@")
+        transport = Transport(
+            Connection(f"{scheme}://events.example", timeout=PATIENCE), {f"{scheme}_proxy": address}
+        )
+        with suppress(TransportError):  # of the tunnel
+            transport.post(HEADERS, BODY)
+
+    wanted = b"proxy-authorization: basic " + b64encode(b"ada:hun@ter:2")
+    assert wanted.lower() in heard[0].lower()
+
+
 def test_the_proxy_variables_of_the_process_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{unused_port()}")
     with serving(answering(OK)) as server:
@@ -317,6 +336,18 @@ def test_a_certificate_in_ca_path_is_accepted(tmp_path: Path) -> None:
         assert post(server.url("https"), ca_path=str(certificate)).status == 200
 
 
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl names the file")
+def test_ca_path_may_be_a_directory(tmp_path: Path) -> None:
+    tls, certificate = self_signed(tmp_path)
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    command = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(certificate)]
+    name = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    (folder / f"{name}.0").write_bytes(certificate.read_bytes())
+    with serving(answering(OK), tls) as server:
+        assert post(server.url("https"), ca_path=str(folder)).status == 200
+
+
 def test_a_certificate_for_another_host_is_refused(tmp_path: Path) -> None:
     tls, certificate = self_signed(tmp_path)
     with serving(answering(OK), tls) as server:
@@ -368,10 +399,8 @@ def test_a_ca_path_that_holds_no_certificate_is_a_transport_error(tmp_path: Path
         assert failed_post(server.url("https"), ca_path=str(nonsense)).kind in ("tls", "connection")
 
 
-@pytest.mark.parametrize(
-    "value", ["fe80::1%中", "a\nb", " a", "a\r\n b", "\ud800", 7, [], ["a"]], ids=repr
-)
-def test_a_header_that_cannot_be_sent_is_a_failed_attempt(value: Any) -> None:
+@pytest.mark.parametrize("value", ["fe80::1%中", "a\nb", " a", "a\r\n b", "\ud800"], ids=repr)
+def test_a_header_that_cannot_be_sent_is_a_failed_attempt(value: str) -> None:
     with serving(answering(OK)) as server:
         transport = Transport(Connection(server.url(), timeout=PATIENCE), {})
         with pytest.raises(TransportError) as caught:
@@ -390,6 +419,6 @@ def test_any_error_below_the_transport_is_a_failed_attempt(
     def fail(*_arguments: object, **_named: object) -> None:
         raise error
 
-    monkeypatch.setattr("requests.Session.post", fail)
+    monkeypatch.setattr("urllib3.PoolManager.urlopen", fail)
 
     assert failed_post("http://127.0.0.1:1").kind == "connection"

@@ -56,10 +56,9 @@ COURIER = {
     "plugin_utils._outbox": BASE["plugin_utils._outbox"] + " courier delivery log orphans pace"
     " sender signals waiting_time",
 }
-# Packages that are not Python's: requests, and those that it imports itself.
-REQUESTS = {"requests", "urllib3", "idna", "certifi", "charset_normalizer", "chardet", "socks",
-            "brotli", "brotlicffi", "zstandard", "simplejson", "cryptography", "OpenSSL", "h2",
-            "_cffi_backend", "backports"}  # fmt: skip
+# Packages that are not Python's: two that requests brings, and those that urllib3 imports itself.
+LIBRARIES = {"urllib3", "certifi", "socks", "brotli", "brotlicffi", "zstandard", "cryptography",
+             "OpenSSL", "h2", "_cffi_backend", "backports"}  # fmt: skip
 # In the outbox. "fsync": the name of the new folder, the journal twice and its name, the history.
 CALLS = {"fsync": 5, "open": 9, "os.listdir": 2, "os.mkdir": 6, "os.remove": 4, "os.rename": 3,
          "os.scandir": 3}  # fmt: skip
@@ -160,4 +159,4 @@ def test_the_courier_imports_no_more_than_it_needs_for_its_first_request() -> No
     assert own_files(modules, "P.") == names(COURIER)
     others = {name.partition(".")[0] for name in modules} - {"P"} - sys.stdlib_module_names
     compiled = {name for name in others if "__mypyc" in name or "cython" in name}
-    assert others - compiled <= REQUESTS
+    assert others - compiled <= LIBRARIES

@@ -71,7 +71,7 @@ def test_a_courier_that_cannot_deliver_fails_the_check_where_it_is_needed(
     if is_enabled:
         request.getfixturevalue("enabled")
 
-    result = check(Courier("requests cannot be imported"))
+    result = check(Courier("urllib3 cannot be imported"))
 
     assert result["healthy"] is not is_enabled
     assert states(result)["courier"] == ("WRONG" if is_enabled else "note")

@@ -287,7 +287,7 @@ def test_a_courier_that_could_deliver_is_right() -> None:
 
 
 def test_the_problem_of_a_courier_is_shown_with_its_advice() -> None:
-    result = ProbeResult("requests cannot be imported", "Install it.", None)
+    result = ProbeResult("urllib3 cannot be imported", "Install it.", None)
 
     (found,) = courier_findings(result, KEY)
 

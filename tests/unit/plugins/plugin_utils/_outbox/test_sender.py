@@ -63,7 +63,7 @@ def test_without_requests_the_events_are_kept(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(module, "REQUESTS_IMPORT_ERROR", "Traceback: no requests")
     sender = Sender(_connection("http://127.0.0.1:9"), CREDENTIALS, {})
 
-    with pytest.raises(ConfigurationError, match="requests cannot be imported"):
+    with pytest.raises(ConfigurationError, match="Install requests"):
         sender.check()
     error = sender.send([EVENT])
     assert error is not None
