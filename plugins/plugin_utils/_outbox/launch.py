@@ -112,8 +112,9 @@ class CourierProcess:
         """Send one line. If the process has died, the outbox keeps everything."""
         data = json.dumps(message).encode("ascii") + b"\n"
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            sent = socket.send_fds(self._connection, [data], descriptors)
-            self._connection.sendall(data[sent:])
+            if descriptors:
+                data = data[socket.send_fds(self._connection, [data], descriptors) :]
+            self._connection.sendall(data)
 
 
 @contextlib.contextmanager
