@@ -61,8 +61,9 @@ class Sample:
 class Row:
     """The runs of one subject. Without a remark, a figure is a median.
 
-    ``least``: the shortest run. ``adds`` and ``adds_mib``: compared with the first subject of the
-    case; ``work_ratio`` also. ``stopped``: the number of runs that took too long.
+    ``least``: the shortest run. ``adds`` and ``work_ratio``: each run compared with the run of the
+    first subject in the same round, because the speed of a machine changes. ``adds_mib``: compared
+    with the first subject. ``stopped``: the number of runs that took too long.
     """
 
     case: str
@@ -110,10 +111,12 @@ class Figures:
 
 def rows_from_samples(case: str, samples: Mapping[str, Sequence[Sample]]) -> list[Row]:
     """Return the row of each subject; the first subject is the one to compare with."""
-    base = _medians(next(iter(samples.values())))
+    first = next(iter(samples.values()))
+    base = _medians(first)
     rows = []
     for subject, runs in samples.items():
         own = _medians(runs)
+        rounds = list(zip(runs, first, strict=False))  # a subject may have fewer
         inside = [run.inside for run in runs if run.inside is not None]
         rows.append(
             Row(
@@ -122,9 +125,9 @@ def rows_from_samples(case: str, samples: Mapping[str, Sequence[Sample]]) -> lis
                 runs=len(runs),
                 seconds=round(own.seconds, 4),
                 least=round(min(run.seconds for run in runs), 4),
-                adds=round(own.seconds - base.seconds, 4),
+                adds=round(statistics.median(run.seconds - one.seconds for run, one in rounds), 4),
                 work=round(own.work, 4),
-                work_ratio=round(own.work / base.work, 3),
+                work_ratio=round(statistics.median(run.work / one.work for run, one in rounds), 3),
                 adds_mib=round(own.memory - base.memory, 1),
                 requests=own.requests,
                 stopped=sum(run.stopped for run in runs),
@@ -187,8 +190,9 @@ def setup(figures: Figures) -> str:
         f"Measured on {figures.date} at commit `{figures.commit}`, on {figures.processors} "
         f"processors with a load average of {figures.load:.1f} before the first run. Versions: "
         f"{versions}.\n\n"
-        f"The values for a healthy endpoint are medians of {healthy.runs} interleaved runs. The "
-        f"others are medians of one to {max(many.runs, _most_runs(figures))} runs.\n"
+        f"The values for a healthy endpoint are medians of {healthy.runs} rounds, and each run is "
+        "compared with the run without a callback in the same round. The others are medians of one "
+        f"to {max(many.runs, _most_runs(figures))} rounds.\n"
     )
 
 

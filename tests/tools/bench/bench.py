@@ -246,7 +246,7 @@ def measure(bench: Bench, quick: bool) -> Iterator[Row]:
 
 def versions() -> dict[str, str]:
     """Return the versions of everything that the figures depend on."""
-    names = ("ansible-core", "requests", "opentelemetry-sdk")
+    names = ("ansible-core", "urllib3", "opentelemetry-sdk")
     found = {"Python": platform.python_version()}
     found |= {name: importlib.metadata.version(name) for name in names}
     package = importlib.metadata.distribution("ansible")
