@@ -365,6 +365,7 @@ import importlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ansible import context
 from ansible.plugins.callback import CallbackBase
 
 # With ``callback_plugins`` in ansible.cfg, Ansible loads this file from its path. Then relative
@@ -429,8 +430,10 @@ class CallbackModule(CallbackBase):
             options = dict(self._plugin_options)
             if not options.get("outbox"):
                 options["outbox"] = default_outbox()
+            is_wanted = not context.CLIARGS.get("check") or options["check_mode_events"]
             # The courier imports its code while this process does.
-            with _import(_LAUNCH, options["outbox"]).early_courier(options["outbox"]) as courier:
+            early = _import(_LAUNCH, options["outbox"]).early_courier(options["outbox"], is_wanted)
+            with early as courier:
                 observer = _import(_OBSERVER, options["outbox"]).Observer
                 self._observer = observer(self._display, self._warn, self._load_name, options)
                 self._observer.start(playbook, courier)

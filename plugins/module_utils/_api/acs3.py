@@ -114,7 +114,7 @@ def signed_call_headers(
     ``query``: as canonical_query returns it. Date, nonce and signature belong to one attempt.
     """
     headers = {
-        "Host": host,  # in the spelling of urllib3, which would add another one
+        "Host": host,  # for a proxy, urllib3 adds it in this spelling
         "x-acs-action": action,
         "x-acs-content-sha256": _EMPTY_SHA256,
         "x-acs-date": acs_date(epoch),

@@ -124,7 +124,7 @@ def _url_problem(text: str, resource: str) -> str | None:
         _port = parts.port  # raises ValueError when it is not a port
     except ValueError as exc:
         return f"it cannot be read ({exc})"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or (parts.hostname or ".")[0] in ".*":
         return "it must start with http:// or https:// and name a host"
     if any(character.isspace() for character in text):
         return "it contains a space"

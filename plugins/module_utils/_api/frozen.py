@@ -38,7 +38,7 @@ def frozen(cls: type[_Class]) -> type[_Class]:
 
 
 class _Fields:
-    """The fields of a class as ``dataclasses`` has them, found when they are asked for first."""
+    """The fields of a class as ``dataclasses`` has them, found on first access."""
 
     def __get__(self, _instance: object, owner: Any) -> dict[str, Any]:
         """Put the fields in the place of this object, and return them."""

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one file that does HTTP: sends a signed request with urllib3 and returns the answer.
 
-urllib3 and the certificates of certifi come with requests, the package to install. A session of
-requests would add nothing here, and takes as long to import as urllib3.
+requests is the package to install, and urllib3 comes with it. Its sessions would only add what must
+not be used here (redirects, cookies, .netrc), and take as long to import as urllib3.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 import traceback
+from contextlib import suppress
 from typing import Any, Callable, Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
@@ -29,7 +30,6 @@ from .response import Response
 from .sockets import ANSWER_LIMIT, SocketWatch
 
 try:
-    import certifi
     import urllib3
 
     REQUESTS_IMPORT_ERROR: str | None = None
@@ -119,7 +119,10 @@ class Transport:
         """
         url = f"{self._url}?{query}" if query else self._url
         seconds = self._timeout - self._wait_for_abandoned()
-        pool = self._ready_pool()
+        try:
+            pool = self._ready_pool()
+        except Exception as exc:  # a proxy may have a name or a password that cannot be sent
+            raise _transport_error(exc, self._timeout) from exc
         try:
             return within(seconds, lambda: self._post(pool, url, headers, body), pool.watch.expire)
         except DeadlineExceeded as exc:
@@ -209,7 +212,8 @@ class _WatchedPool:
         )
         try:
             content, complete = _read(answer, self._answer_limit)
-            received = {name.lower(): value for name, value in answer.headers.items()}
+            # By the names, which gives all values of a header that comes twice.
+            received = {name.lower(): answer.headers[name] for name in answer.headers}
             return Response(answer.status, received, content, complete)
         finally:
             answer.close()
@@ -220,13 +224,24 @@ class _WatchedPool:
 
 
 def _tls_options(connection: Connection) -> dict[str, Any]:
-    """Return the options of urllib3 for TLS: the authorities of ``ca_path``, else of certifi."""
+    """Return the options of urllib3 for TLS: the authorities of ``ca_path``, else of certifi.
+
+    The requests of some Linux distributions does not bring certifi, and trusts the authorities of
+    the system, as urllib3 then does.
+    """
     if not connection.validate_certs:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         return {"cert_reqs": "CERT_NONE"}
-    path = connection.ca_path or certifi.where()
-    place = "ca_cert_dir" if os.path.isdir(path) else "ca_certs"
-    return {"cert_reqs": "CERT_REQUIRED", place: path}
+    options = {"cert_reqs": "CERT_REQUIRED"}
+    path = connection.ca_path
+    if path:
+        options["ca_cert_dir" if os.path.isdir(path) else "ca_certs"] = path
+        return options
+    with suppress(ImportError):
+        from certifi import where
+
+        options["ca_certs"] = where()
+    return options
 
 
 def _pool_manager(proxy: str | None, tls: Mapping[str, Any]) -> Any:

@@ -85,14 +85,14 @@ def check_signature() -> Finding:
 def check_library(import_error: str | None = REQUESTS_IMPORT_ERROR) -> Finding:
     """Find requests with what it brings, and its version.
 
-    ``import_error``: the traceback of the import of urllib3 and certifi, if any.
+    ``import_error``: the traceback of the import of urllib3, if any.
     """
     install = (
         f"Install it for the Python that runs Ansible: {sys.executable} -m pip install requests"
     )
     if import_error is not None:
         reason = import_error.strip().splitlines()[-1]
-        text = f"its urllib3 and certifi cannot be imported ({reason[:150]})"
+        text = f"its urllib3 cannot be imported ({reason[:150]})"
         return Finding("requests", WRONG, text, install)
     try:
         version = importlib.metadata.version("requests")

@@ -17,6 +17,7 @@ This file imports as little as possible: it is compiled in every run itself.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import marshal
 import os
@@ -79,14 +80,14 @@ class CodeCache:
     def write(self, name: str, source: bytes, compiled: CodeType) -> None:
         """Store the code of the module ``name``, as far as that is possible.
 
-        A reader sees the old file or the new one. After a failure nothing more is tried. The
-        folder is made in an outbox that exists and that others have no access to.
+        A reader sees the old file or the new one. After a failure nothing more is tried, unless
+        only the outbox is missing, which may be made later in this run. The folder is made in an
+        outbox that exists and that others have no access to.
         """
         if not self._can_write:
             return
-        self._can_write = False
         data = _header(source) + marshal.dumps(compiled)
-        with suppress(OSError):
+        try:
             with _private_folder(self._outbox) as outbox, suppress(FileExistsError):
                 os.mkdir(FOLDER, 0o700, dir_fd=outbox)
             with _private_folder(os.path.join(self._outbox, FOLDER)) as folder:
@@ -94,7 +95,8 @@ class CodeCache:
                     _remove_leftovers(folder)
                     self._is_clean = True
                 _replace(_file_name(name), data + source_hash(data), folder)
-            self._can_write = True
+        except OSError as exc:
+            self._can_write = exc.errno == errno.ENOENT
 
 
 class _Compiled(SourcelessFileLoader):

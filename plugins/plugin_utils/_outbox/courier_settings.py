@@ -32,9 +32,9 @@ class CourierSettings:
     history is kept; 0 turns it off.
 
     The others are filled in by ``for_run`` and ``for_probe``: the directory of the outbox, the
-    name of the run's folder in it, the file descriptor of the folder's lock (each process has its
-    own), the pid of Ansible, and the directory in which Ansible was started. With ``self_test``
-    the courier delivers nothing; see ``probe``.
+    name of the run's folder in it, the pid of Ansible, and the directory in which Ansible was
+    started. With ``self_test`` the courier delivers nothing; see ``probe``. ``lock`` is the file
+    descriptor of the folder's lock, which the courier receives beside its settings.
     """
 
     connection: Connection
@@ -47,14 +47,14 @@ class CourierSettings:
     history_keep: float = DEFAULT_KEEP_DAYS
     outbox: str = ""
     folder: str = ""
-    lock: int = -1
     parent: int = 0
     directory: str = "/"
     self_test: bool = False
+    lock: int = -1
 
-    def for_run(self, outbox: Path, folder: str, lock: int) -> CourierSettings:
+    def for_run(self, outbox: Path, folder: str) -> CourierSettings:
         """Return the settings of the courier of one run's folder."""
-        return replace(self, outbox=str(outbox), folder=folder, lock=lock)._from_here()
+        return replace(self, outbox=str(outbox), folder=folder)._from_here()
 
     def for_probe(self) -> CourierSettings:
         """Return the settings of a courier that only tests itself."""

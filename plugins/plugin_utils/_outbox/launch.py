@@ -46,6 +46,8 @@ _PATH_LIST_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "
 
 # The settings fit into the buffer of the socket, unless they are far longer than usual.
 _HAND_OVER_SECONDS = 5.0
+# A killed process is gone at once, unless the kernel waits for a disk that does not answer.
+_LAST_SECONDS = 1.0
 
 
 class CourierProcess:
@@ -62,6 +64,10 @@ class CourierProcess:
         try:
             with remote:
                 self.process = _start(remote, stdout, directory)
+        except BaseException:
+            self._connection.close()
+            raise
+        with self._or_dismiss():
             self._connection.settimeout(_HAND_OVER_SECONDS)
             self._send(
                 {
@@ -69,28 +75,27 @@ class CourierProcess:
                     "outbox": None if outbox is None else absolute(outbox, directory),
                 }
             )
-        except BaseException:
-            self._connection.close()
-            raise
 
     def hand_over(self, settings: Mapping[str, object], lock: int | None = None) -> None:
         """Give the process its settings and a copy of the file descriptor ``lock``.
 
         Afterwards it depends on nothing of this process. Raises OSError if it does not take them.
         """
-        try:
+        with self._or_dismiss():
             self._send(settings, () if lock is None else (lock,))
-        except OSError:
-            self.dismiss()
-            raise
-        self._connection.close()
+            self._connection.close()
 
     def dismiss(self) -> None:
         """End the process, unless it has been given its settings."""
-        if self._connection.fileno() >= 0:
-            self._connection.close()
-            self.process.kill()
-            self.process.wait()
+        if self._connection.fileno() < 0:
+            return
+        self._connection.close()
+        self.process.kill()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_LAST_SECONDS)
+        self.abandon()
 
     @property
     def is_alive(self) -> bool:
@@ -108,6 +113,15 @@ class CourierProcess:
         if self.process.returncode is None:
             self.process.returncode = 0
 
+    @contextlib.contextmanager
+    def _or_dismiss(self) -> Iterator[None]:
+        """End the process if anything goes wrong here, also Ctrl-C."""
+        try:
+            yield
+        except BaseException:
+            self.dismiss()
+            raise
+
     def _send(self, message: Mapping[str, object], descriptors: tuple[int, ...] = ()) -> None:
         """Send one line. If the process has died, the outbox keeps everything."""
         data = json.dumps(message).encode("ascii") + b"\n"
@@ -118,20 +132,19 @@ class CourierProcess:
 
 
 @contextlib.contextmanager
-def early_courier(outbox: str) -> Iterator[CourierProcess | None]:
-    """Provide a courier that has been started, None if that failed.
+def early_courier(outbox: str, is_wanted: bool = True) -> Iterator[CourierProcess | None]:
+    """Provide a courier that has been started, None if that failed or is not wanted.
 
     It ends with the context, unless it has been given its settings.
     """
-    try:
-        courier = CourierProcess(outbox)
-    except OSError:  # the reporter tries it again, and says why it failed
-        yield None
-        return
+    courier = None
+    with contextlib.suppress(Exception):  # the reporter tries it again, and says why it failed
+        courier = CourierProcess(outbox) if is_wanted else None
     try:
         yield courier
     finally:
-        courier.dismiss()
+        if courier is not None:
+            courier.dismiss()
 
 
 def courier_environment(environ: Mapping[str, str], directory: str) -> dict[str, str]:

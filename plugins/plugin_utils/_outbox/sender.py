@@ -176,8 +176,8 @@ class Sender:
     def _ready_transport(self) -> Transport:
         if REQUESTS_IMPORT_ERROR is not None:
             raise ConfigurationError(
-                "urllib3 or certifi cannot be imported where events are delivered",
-                advice="Install requests, which brings them, beside ansible-core.",
+                "urllib3 cannot be imported where events are delivered",
+                advice="Install requests, which brings it, beside ansible-core.",
             )
         if self._transport is None:
             self._transport = Transport(self._connection, self._environ)

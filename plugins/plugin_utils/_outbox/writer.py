@@ -48,7 +48,7 @@ class WaitResult:
 
 
 class OutboxWriter:
-    """Writes one deployment's folder in the outbox, and starts the courier that delivers it."""
+    """Writes one deployment's folder in the outbox, and hands it over to the courier."""
 
     def __init__(self, outbox: Outbox, settings: CourierSettings) -> None:
         self._outbox = outbox
@@ -148,9 +148,14 @@ class OutboxWriter:
         folder, lock = self._opened, self._lock
         if lock is None:
             raise RuntimeError("a courier has the lock already")
-        settings = self._settings.for_run(self._outbox.root, folder.name, lock)
-        courier.hand_over(settings.plain(), lock)
+        settings = self._settings.for_run(self._outbox.root, folder.name)
+        # Before the courier can send anything: after Ctrl-C, this is a run like any other.
         self._courier = courier
+        try:
+            courier.hand_over(settings.plain(), lock)
+        except Exception:
+            self._courier = None
+            raise
         # From here on the courier alone has the lock; workers forked later must not inherit it.
         self._release_lock()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible import context
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.aliops.cloudmonitor.plugins.callback import deployment_events
@@ -195,28 +196,61 @@ def test_the_observer_is_imported_from_the_cache_or_as_ansible_does_it(
 class Idle:
     """An observer that reports nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: BaseException | None = None) -> None:
         self.couriers: list[Any] = []
+        self._error = error
 
     def start(self, _playbook: Any, *couriers: Any) -> None:
         self.couriers += couriers
+        if self._error is not None:
+            raise self._error
+
+
+def _observed_by(
+    idle: Idle, callback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **options: Any
+) -> None:
+    files = {"launch": launch, "observer": SimpleNamespace(Observer=lambda *_given: idle)}
+    monkeypatch.setattr(
+        deployment_events, "import_file", lambda name, _outbox: files[name.rpartition(".")[2]]
+    )
+    callback._load_name = "name"
+    callback._plugin_options = {"outbox": str(tmp_path), "check_mode_events": False, **options}
 
 
 def test_a_courier_is_started_for_the_first_playbook_and_ends_if_nothing_is_reported(
     callback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     idle = Idle()
-    files = {"launch": launch, "observer": SimpleNamespace(Observer=lambda *_given: idle)}
-    monkeypatch.setattr(
-        deployment_events, "import_file", lambda name, _outbox: files[name.rpartition(".")[2]]
-    )
-    callback._load_name, callback._plugin_options = "name", {"outbox": str(tmp_path)}
+    _observed_by(idle, callback, monkeypatch, tmp_path)
     callback.v2_playbook_on_start(Playbook())
     callback.v2_playbook_on_start(Playbook())
 
     [courier] = idle.couriers
     assert courier.process.returncode is not None
     assert callback.warnings == []
+
+
+def test_an_interrupt_of_the_start_ends_the_courier(
+    callback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    idle = Idle(KeyboardInterrupt())
+    _observed_by(idle, callback, monkeypatch, tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        callback.v2_playbook_on_start(Playbook())
+
+    assert idle.couriers[0].process.returncode is not None
+
+
+@pytest.mark.parametrize("is_reported", [False, True])
+def test_in_check_mode_a_courier_is_started_only_for_its_events(
+    callback: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_reported: bool
+) -> None:
+    idle = Idle()
+    _observed_by(idle, callback, monkeypatch, tmp_path, check_mode_events=is_reported)
+    monkeypatch.setattr(context, "CLIARGS", {"check": True})
+    callback.v2_playbook_on_start(Playbook())
+
+    assert [courier is not None for courier in idle.couriers] == [is_reported]
 
 
 class Remembering:

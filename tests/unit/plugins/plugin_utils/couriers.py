@@ -152,9 +152,9 @@ def courier_beside(
     lock = run.writer._lock
     assert lock is not None
     run.writer._lock = None
-    settings = settings.for_run(run.folder.path.parents[1], run.folder.name, lock)
+    settings = settings.for_run(run.folder.path.parents[1], run.folder.name)
     ansible = os.getppid() if parent is None else parent
-    return Courier(replace(settings, parent=ansible), signals or NoSignals(), now)
+    return Courier(replace(settings, lock=lock, parent=ansible), signals or NoSignals(), now)
 
 
 class CourierThread:

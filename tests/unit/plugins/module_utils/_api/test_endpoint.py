@@ -118,6 +118,8 @@ def test_an_own_endpoint_wins_over_region_and_network(endpoint: str, url: str) -
         "metrichub-cms-cn-hangzhou.aliyuncs.com:443",
         "ftp://example.com",
         "https://",
+        "https://*",
+        "https://.example.com",
         "https:///event/custom/upload",
         "https://:443",
         "https://example.com:port",

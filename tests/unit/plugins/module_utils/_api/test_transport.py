@@ -9,6 +9,7 @@ import gc
 import shutil
 import socket
 import subprocess
+import sys
 from base64 import b64encode
 from contextlib import suppress
 from pathlib import Path
@@ -122,6 +123,12 @@ def test_a_body_that_was_cut_off_is_not_complete(answer: bytes) -> None:
 def test_a_body_is_read_whatever_tells_its_end(answer: bytes) -> None:
     with serving(answering(answer)) as server:
         assert post(server.url()).body == b'{"code":"200","msg":""}'
+
+
+def test_all_values_of_a_header_that_comes_twice_are_kept() -> None:
+    twice = b"HTTP/1.1 200 OK\r\nDate: a\r\nDATE: b\r\nContent-Length: 0\r\n\r\n"
+    with serving(answering(twice)) as server:
+        assert post(server.url()).headers["date"] == "a, b"
 
 
 def test_an_endless_body_is_left_at_the_limit() -> None:
@@ -257,19 +264,24 @@ def test_a_proxy_of_the_given_environment_gets_the_request() -> None:
     assert heard[0].startswith(b"POST http://events.example/event/custom/upload HTTP/1.1\r\n")
 
 
+@pytest.mark.parametrize(
+    ("given", "decoded"), [("ada:hun%40ter%3A2", b"ada:hun@ter:2"), ("ada", b"ada:")]
+)
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_gets_its_user_and_password_as_they_are(scheme: str) -> None:
+def test_a_proxy_gets_its_user_and_password_decoded(
+    scheme: str, given: str, decoded: bytes
+) -> None:
     heard: list[bytes] = []
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
     with serving(recording(heard, refusal)) as proxy:
-        address = proxy.url().replace("//", "//ada:hun%40ter%3A2@")
+        address = proxy.url().replace("//", f"//{given}@")
         transport = Transport(
             Connection(f"{scheme}://events.example", timeout=PATIENCE), {f"{scheme}_proxy": address}
         )
         with suppress(TransportError):  # of the tunnel
             transport.post(HEADERS, BODY)
 
-    wanted = b"proxy-authorization: basic " + b64encode(b"ada:hun@ter:2")
+    wanted = b"proxy-authorization: basic " + b64encode(decoded)
     assert wanted.lower() in heard[0].lower()
 
 
@@ -307,6 +319,10 @@ def test_https_goes_through_a_tunnel_and_its_refusal_is_the_proxy_s() -> None:
         "http://u:hun@hunter2@127.0.0.1:{port}",
         "http://a..b:1",
         "x" * 80 + ":1",
+        "http://ada:hunter2@host.☃:1",
+        "http://ada:hunter2%E2%82%AC@127.0.0.1:{port}",
+        "http://ada:hunter2€@127.0.0.1:{port}",
+        "http://pro xy:3128",
     ],
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -382,6 +398,16 @@ def test_the_certificates_of_the_environment_are_not_used(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     with serving(answering(OK), tls) as server:
         assert failed_post(server.url("https")).kind == "tls"
+
+
+def test_the_authorities_are_those_of_the_system_without_certifi(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls, certificate = self_signed(tmp_path)
+    monkeypatch.setitem(sys.modules, "certifi", None)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # where OpenSSL looks for them
+    with serving(answering(OK), tls) as server:
+        assert post(server.url("https")).status == 200
 
 
 def test_a_ca_path_that_does_not_exist_is_an_invalid_option() -> None:

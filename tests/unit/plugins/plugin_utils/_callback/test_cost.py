@@ -62,6 +62,8 @@ LIBRARIES = {"urllib3", "certifi", "socks", "brotli", "brotlicffi", "zstandard",
 # In the outbox. "fsync": the name of the new folder, the journal twice and its name, the history.
 CALLS = {"fsync": 5, "open": 9, "os.listdir": 2, "os.mkdir": 6, "os.remove": 4, "os.rename": 3,
          "os.scandir": 3}  # fmt: skip
+# Of these, the calls that write current.json, unless the courier writes it at that moment.
+CURRENT = {"open": 1, "os.remove": 1, "os.rename": 1}
 _RUN = """
 import atexit, collections, json, os, runpy, sys
 root, pid, calls, compiled = sys.argv.pop(1), os.getpid(), collections.Counter(), []
@@ -138,7 +140,8 @@ def test_a_healthy_run_imports_and_calls_no_more_than_it_needs(counts: list[Any]
     assert set(compiled) - PLUGIN_FILES == BY_ANSIBLE
     assert own_files(modules, code_cache.PACKAGE + ".") == names(CALLBACK)
     # How often files are read depends on how long the delivery takes.
-    assert {name: number for name, number in calls.items() if name != "read"} == CALLS
+    del calls["read"]
+    assert calls in (CALLS, {name: CALLS[name] - CURRENT.get(name, 0) for name in CALLS})
 
 
 def test_the_courier_imports_no_more_than_it_needs_for_its_first_request() -> None:

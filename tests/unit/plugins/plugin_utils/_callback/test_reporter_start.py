@@ -23,6 +23,9 @@ from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.storag
     OutboxError,
 )
 from ansible_collections.aliops.cloudmonitor.plugins.plugin_utils._outbox.writer import OutboxWriter
+from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.couriers import (
+    CourierThread,
+)
 from ansible_collections.aliops.cloudmonitor.tests.unit.plugins.plugin_utils.outboxes import (
     names_of,
     open_locks,
@@ -146,6 +149,23 @@ def test_a_courier_that_cannot_be_started_costs_no_event(
     [warning] = scene.warnings
     assert "Events wait in" in warning
     scene.finish(reporter)
+
+    [folder] = scene.outbox.folders()
+    assert len(folder.entries()) == 3
+
+
+def test_after_an_interrupt_of_the_hand_over_the_run_is_reported_at_its_end(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_courier: CourierThread, *_given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CourierThread, "hand_over", interrupted)
+    monkeypatch.setattr(CourierThread, "is_alive", False)
+    reporter = scene.reporter()
+    with pytest.raises(KeyboardInterrupt):
+        scene.start(reporter)
+    reporter._at_exit()
 
     [folder] = scene.outbox.folders()
     assert len(folder.entries()) == 3

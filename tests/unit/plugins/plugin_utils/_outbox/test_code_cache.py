@@ -189,6 +189,15 @@ def test_a_disk_that_takes_nothing_is_tried_once_and_keeps_nothing(
     assert [path for path in outbox.rglob("*") if path.is_file()] == []
 
 
+def test_code_is_stored_once_the_outbox_is_there(tmp_path: Path) -> None:
+    cache = CodeCache(str(tmp_path / "outbox"))
+    cache.write("early", SOURCE, CODE)
+    (tmp_path / "outbox").mkdir(mode=0o700)
+    cache.write("late", SOURCE, CODE)
+
+    assert [path.name[:4] for path in (tmp_path / "outbox" / "cache").iterdir()] == ["late"]
+
+
 def test_what_a_killed_process_has_left_is_removed_after_an_hour(
     outbox: Path, stored: Path
 ) -> None:

@@ -67,8 +67,8 @@ def test_the_courier_of_a_run_gets_absolute_paths_and_the_pid_of_ansible(
     given_settings = settings_for("http://x")
     connection = replace(given_settings.connection, ca_path="ca.pem")
 
-    found = replace(given_settings, connection=connection).for_run(Path("outbox"), "d1", 7)
+    found = replace(given_settings, connection=connection).for_run(Path("outbox"), "d1")
 
     assert found.connection.ca_path == str(tmp_path / "ca.pem")
-    assert (found.outbox, found.folder, found.lock) == (str(tmp_path / "outbox"), "d1", 7)
+    assert (found.outbox, found.folder) == (str(tmp_path / "outbox"), "d1")
     assert (found.directory, found.parent) == (str(tmp_path), os.getpid())

@@ -10,6 +10,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +131,7 @@ def test_this_process_has_no_option() -> None:
 
 
 def _answer(courier: CourierProcess, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return what a courier says that only tests itself."""
+    """Return the result of a courier that only tests itself."""
     courier.hand_over(settings)
     with courier.process as process:
         output, _nothing = process.communicate(timeout=60)
@@ -170,7 +172,7 @@ def test_an_early_courier_that_is_not_needed_is_gone_at_once(outbox: Outbox) -> 
 
 
 def test_an_early_courier_that_has_its_settings_stays(outbox: Outbox) -> None:
-    settings = settings_for("http://127.0.0.1:9").for_run(outbox.root, "d1", 0)
+    settings = settings_for("http://127.0.0.1:9").for_run(outbox.root, "d1")
     with early_courier(str(outbox.root)) as courier:
         assert courier is not None
         os.kill(courier.process.pid, signal.SIGSTOP)
@@ -181,13 +183,55 @@ def test_an_early_courier_that_has_its_settings_stays(outbox: Outbox) -> None:
     courier.process.wait()
 
 
-def test_an_early_courier_that_cannot_be_started_is_left_to_the_reporter(
-    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("executable", ["/no/such/python", None])
+def test_an_early_courier_that_cannot_be_started_is_none(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, executable: str | None
 ) -> None:
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(sys, "executable", executable)
 
     with early_courier(str(outbox.root)) as courier:
         assert courier is None
+
+
+def test_no_early_courier_is_started_that_is_not_wanted(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(launch, "CourierProcess")
+
+    with early_courier(str(outbox.root), is_wanted=False) as courier:
+        assert courier is None
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("is_handed_over", [False, True])
+def test_a_courier_is_gone_after_an_error_or_an_interrupt(
+    outbox: Outbox,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    is_handed_over: bool,
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    real = launch._start
+
+    def start(*given: Any) -> subprocess.Popen[bytes]:
+        started.append(real(*given))
+        return started[-1]
+
+    def send(*_given: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(launch, "_start", start)
+    begin: Callable[[], object] = partial(CourierProcess, str(outbox.root), subprocess.PIPE)
+    if is_handed_over:
+        begin = partial(CourierProcess(str(outbox.root), subprocess.PIPE).hand_over, {})
+    monkeypatch.setattr(CourierProcess, "_send", send)
+    with pytest.raises(type(error)):
+        begin()
+
+    [process] = started
+    assert process.returncode == -signal.SIGKILL
+    assert process.stdout is not None
+    assert process.stdout.closed
 
 
 def test_a_courier_that_does_not_take_its_settings_is_ended_and_an_error(
@@ -202,7 +246,7 @@ def test_a_courier_that_does_not_take_its_settings_is_ended_and_an_error(
     assert courier.process.returncode == -signal.SIGKILL
 
 
-def test_a_courier_that_has_died_is_no_error(outbox: Outbox) -> None:
+def test_settings_for_a_courier_that_has_died_cause_no_error(outbox: Outbox) -> None:
     courier = CourierProcess(str(outbox.root))
     courier.process.kill()
     courier.process.wait()

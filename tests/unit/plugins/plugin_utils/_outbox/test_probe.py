@@ -47,7 +47,7 @@ def _hide(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(folder))
 
 
-def test_a_courier_without_the_files_of_requests_says_so(
+def test_a_courier_without_urllib3_is_a_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _hide("urllib3", tmp_path / "broken", monkeypatch)
@@ -55,7 +55,7 @@ def test_a_courier_without_the_files_of_requests_says_so(
     result = probe(settings_for("http://127.0.0.1:9"))
 
     assert result.problem is not None
-    assert "urllib3 or certifi cannot be imported" in result.problem
+    assert "urllib3 cannot be imported" in result.problem
     assert "Install requests" in result.advice
 
 
