@@ -199,7 +199,7 @@ class _WatchedPool:
         for name, value in headers.items():
             if not _HEADER_VALUE.fullmatch(value):
                 raise ValueError(f"the value of the header {name} cannot be sent")
-        answer = self._manager.urlopen(
+        answer = self._manager.request(
             "POST",
             url,
             body=body,

@@ -445,6 +445,6 @@ def test_any_error_below_the_transport_is_a_failed_attempt(
     def fail(*_arguments: object, **_named: object) -> None:
         raise error
 
-    monkeypatch.setattr("urllib3.PoolManager.urlopen", fail)
+    monkeypatch.setattr("urllib3.PoolManager.request", fail)
 
     assert failed_post("http://127.0.0.1:1").kind == "connection"
