@@ -7,8 +7,8 @@ The courier sees what the controller sees. It imports from the controller's ``sy
 a wrapper (Nix, PEX, a script with ``site.addsitedir``) may have extended it. It runs in ``/``, so
 every relative path that it is given is made absolute.
 
-The process is started before anything else of a run is done, because its imports take longer
-than everything else. This file imports only what Ansible has imported already.
+The process is the first thing that a run starts, because its imports take the longest. This file
+imports only what Ansible has imported already.
 """
 
 from __future__ import annotations
