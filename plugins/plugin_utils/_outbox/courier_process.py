@@ -29,8 +29,8 @@ def main() -> None:
     Both come over standard input, as one line of JSON each: first where to import from, later the
     settings, with the file descriptor of the run's lock.
     """
-    here = os.path.realpath(__file__)
-    sys.path[:] = merged_path([], sys.path, os.path.dirname(here))
+    folder = os.path.dirname(os.path.realpath(__file__))
+    sys.path[:] = merged_path([], sys.path, folder)
     # Imported only now, because the script's folder was in the way.
     import gc
     import json
@@ -60,9 +60,9 @@ def main() -> None:
 
     with socket.socket(fileno=os.dup(0)) as connection:
         start = json.loads(next_line())
-        sys.path[:] = merged_path(start["import_path"], sys.path, os.path.dirname(here))
+        sys.path[:] = merged_path(start["import_path"], sys.path, folder)
         code_cache = types.ModuleType("code_cache")
-        code_cache.__file__ = os.path.join(os.path.dirname(here), "code_cache.py")
+        code_cache.__file__ = os.path.join(folder, "code_cache.py")
         loader = SourceFileLoader("code_cache", code_cache.__file__)
         loader.exec_module(code_cache)
         courier = code_cache.import_file("plugin_utils._outbox.courier", start["outbox"])

@@ -32,6 +32,7 @@ from urllib.parse import urlsplit
 
 from ...module_utils._api.credentials import Credentials, shown_id
 from ...module_utils._api.frozen import frozen
+from .launch import absolute, working_directory
 
 # Written by a version that did not tell the accounts of the chain apart.
 OLD_CHAIN = "source:chain"
@@ -171,10 +172,10 @@ def _choices(environ: Mapping[str, str], read: Read) -> Iterator[Choice]:
         yield Choice("oidc_role_arn", f"oidc_role_arn:{role}")
     home = environ.get("HOME") or environ.get("HOMEPATH") or os.path.expanduser("~")
     if not _is_true(environ, "ALIBABA_CLOUD_CLI_PROFILE_DISABLED"):
-        path = _absolute(os.path.join(home, ".aliyun", "config.json"))
+        path = absolute(os.path.join(home, ".aliyun", "config.json"), working_directory())
         yield from _from_file("cli_profile", _cli_profile, path, environ, read)
     path = os.path.join(home, ".alibabacloud", "credentials.ini")
-    path = _absolute(environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE") or path)
+    path = absolute(environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE") or path, working_directory())
     yield from _from_file("profile", _ini_profile, path, environ, read)
     if not _is_true(environ, "ALIBABA_CLOUD_ECS_METADATA_DISABLED"):
         # Every machine may have a RAM role, or none.
@@ -183,14 +184,6 @@ def _choices(environ: Mapping[str, str], read: Read) -> Iterator[Choice]:
     uri = environ.get("ALIBABA_CLOUD_CREDENTIALS_URI", "")
     if uri:
         yield Choice("credential_uri", f"credential_uri:{_without_secrets(uri)}")
-
-
-def _absolute(path: str) -> str:
-    """Return a path from the root, not normalized, as the courier gets it."""
-    try:
-        return os.path.join(os.getcwd(), path)
-    except OSError:  # the working directory has been deleted
-        return os.path.join("/", path)
 
 
 def _is_true(environ: Mapping[str, str], name: str) -> bool:
